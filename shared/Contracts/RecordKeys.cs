@@ -1,0 +1,35 @@
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text;
+
+namespace Tally.Shared.Contracts;
+
+/// <summary>Keys of the internal compacted topics (a stored format). Text, so that kcat shows them.</summary>
+public static class RecordKeys
+{
+    /// <summary>Key of the progress record in the changelog, where the topic's partition names the input partition.</summary>
+    public static readonly byte[] ChangelogProgress = "progress"u8.ToArray();
+
+    private static ReadOnlySpan<byte> ProgressPrefix => "progress|"u8;
+
+    /// <summary>Key of a <see cref="HourPartial"/>: <c>hour|partition</c>.</summary>
+    public static byte[] HourPartial(long hour, int partition) => Ascii($"{hour}|{partition}");
+
+    /// <summary>Key of a <see cref="Progress"/> in analytics.hours: <c>progress|partition</c>.</summary>
+    public static byte[] Progress(int partition) => Ascii($"progress|{partition}");
+
+    /// <summary>Key of a <see cref="StateChunk"/> in the changelog: <c>hour|chunk</c>.</summary>
+    public static byte[] StateChunk(long hour, int chunk) => Ascii($"{hour}|{chunk}");
+
+    public static bool IsProgress(ReadOnlySpan<byte> key) => key.StartsWith(ProgressPrefix) || key.SequenceEqual(ChangelogProgress);
+
+    /// <summary>Reads <c>number|number</c>, the form of hour and chunk keys.</summary>
+    public static bool TryParsePair(ReadOnlySpan<byte> key, out long first, out int second)
+    {
+        second = 0;
+        return Utf8Parser.TryParse(key, out first, out var used) && used < key.Length && key[used] == (byte)'|'
+            && Utf8Parser.TryParse(key[(used + 1)..], out second, out var rest) && used + 1 + rest == key.Length;
+    }
+
+    private static byte[] Ascii(FormattableString text) => Encoding.ASCII.GetBytes(text.ToString(CultureInfo.InvariantCulture));
+}

@@ -1,0 +1,25 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Tally.Shared.Hosting;
+
+/// <summary>Section <c>Http</c>: where the service listens.</summary>
+public sealed class HttpOptions
+{
+    public const string Section = "Http";
+
+    /// <summary>Address to listen on. Loopback unless told otherwise; <c>0.0.0.0</c> in containers.</summary>
+    [Required(AllowEmptyStrings = false, ErrorMessage = "Http:Bind is empty: set it to an IP address such as 127.0.0.1.")]
+    public string Bind { get; set; } = "127.0.0.1";
+
+    /// <summary>TCP port, 0 to 65535; 0 lets the system choose.</summary>
+    [Range(0, 65535, ErrorMessage = "Http:Port must be from 0 to 65535.")]
+    public int Port { get; set; }
+
+    /// <summary>Largest request body in bytes, 1 KiB to 1 GiB.</summary>
+    [Range(1024, 1L << 30, ErrorMessage = "Http:MaxBodyBytes must be from 1024 to 1073741824.")]
+    public long MaxBodyBytes { get; set; } = 64 * 1024;
+
+    /// <summary>Open connections at once, 1 to 100,000.</summary>
+    [Range(1, 100_000, ErrorMessage = "Http:MaxConnections must be from 1 to 100000.")]
+    public long MaxConnections { get; set; } = 10_000;
+}

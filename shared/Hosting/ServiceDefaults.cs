@@ -1,0 +1,87 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Tally.Shared.Observability;
+
+namespace Tally.Shared.Hosting;
+
+/// <summary>What every service has: logs, traces, health, limits, a clock.</summary>
+public static class ServiceDefaults
+{
+    /// <summary>The longest a service may take from SIGTERM to its end.</summary>
+    public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(9);
+
+    /// <param name="builder">The service's builder.</param>
+    /// <param name="service">Name in logs and traces, such as <c>command-service</c>.</param>
+    /// <param name="defaultPort">Port when <c>Http:Port</c> is not set.</param>
+    public static WebApplicationBuilder AddServiceDefaults(this WebApplicationBuilder builder, string service, int defaultPort)
+    {
+        // A service started from anywhere finds the settings that lie beside its program.
+        builder.Configuration.Sources.Insert(0, new Microsoft.Extensions.Configuration.Json.JsonConfigurationSource
+        {
+            Path = "appsettings.json",
+            Optional = true,
+            FileProvider = new Microsoft.Extensions.FileProviders.PhysicalFileProvider(AppContext.BaseDirectory),
+        });
+        builder.Services.AddValidatedOptions<HttpOptions>(HttpOptions.Section);
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddProblemDetails();
+        builder.Services.AddHealthChecks();
+        builder.Services.Configure<HostOptions>(options =>
+        {
+            options.ShutdownTimeout = ShutdownTimeout;
+            options.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.StopHost;
+        });
+        AddLogs(builder);
+        builder.AddTelemetry(service);
+        Listen(builder, defaultPort);
+        return builder;
+    }
+
+    /// <summary>Options bound strictly (a key nobody knows is refused by name), checked before the service starts.</summary>
+    public static IServiceCollection AddValidatedOptions<T>(this IServiceCollection services, string section) where T : class
+    {
+        services.AddOptions<T>()
+            .BindConfiguration(section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateDataAnnotations()
+            .ValidateOnStart();
+        return services;
+    }
+
+    private static void AddLogs(WebApplicationBuilder builder)
+    {
+        builder.Logging.ClearProviders();
+        builder.Logging.Configure(options =>
+            options.ActivityTrackingOptions = ActivityTrackingOptions.TraceId | ActivityTrackingOptions.SpanId);
+        builder.Logging.AddJsonConsole(options =>
+        {
+            options.IncludeScopes = true;
+            options.UseUtcTimestamp = true;
+            options.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
+        });
+        // One line per state change, none per request.
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+    }
+
+    private static void Listen(WebApplicationBuilder builder, int defaultPort)
+    {
+        var http = new HttpOptions { Port = defaultPort };
+        builder.Configuration.GetSection(HttpOptions.Section).Bind(http);
+        if (!IPAddress.TryParse(http.Bind, out var address))
+            throw new ConfigurationException($"Http:Bind is '{http.Bind}': set it to an IP address such as 127.0.0.1 or 0.0.0.0.");
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = http.MaxBodyBytes;
+            kestrel.Limits.MaxConcurrentConnections = http.MaxConnections;
+            kestrel.Limits.MaxRequestHeaderCount = 100;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+            kestrel.Listen(address, http.Port);
+        });
+    }
+}

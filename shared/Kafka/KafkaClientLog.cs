@@ -1,0 +1,32 @@
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+
+namespace Tally.Shared.Kafka;
+
+/// <summary>Takes librdkafka's own log lines and errors into ours.</summary>
+public static partial class KafkaClientLog
+{
+    public static ProducerBuilder<TKey, TValue> LogTo<TKey, TValue>(this ProducerBuilder<TKey, TValue> builder, ILogger logger) =>
+        builder.SetLogHandler((_, line) => Write(logger, line)).SetErrorHandler((client, error) => Error(logger, client.Name, error));
+
+    public static ConsumerBuilder<TKey, TValue> LogTo<TKey, TValue>(this ConsumerBuilder<TKey, TValue> builder, ILogger logger) =>
+        builder.SetLogHandler((_, line) => Write(logger, line)).SetErrorHandler((client, error) => Error(logger, client.Name, error));
+
+    public static AdminClientBuilder LogTo(this AdminClientBuilder builder, ILogger logger) =>
+        builder.SetLogHandler((_, line) => Write(logger, line)).SetErrorHandler((client, error) => Error(logger, client.Name, error));
+
+    private static void Write(ILogger logger, LogMessage line)
+    {
+        var level = (LogLevel)line.LevelAs(LogLevelType.MicrosoftExtensionsLogging);
+        ClientLine(logger, level == LogLevel.Error ? LogLevel.Warning : level, line.Name, line.Facility, line.Message);
+    }
+
+    private static void Error(ILogger logger, string client, Error error) =>
+        ClientError(logger, error.IsFatal ? LogLevel.Error : LogLevel.Warning, client, error.Code, error.Reason);
+
+    [LoggerMessage(EventId = 9001, EventName = "KafkaClient", Message = "{Client} {Facility}: {Text}")]
+    private static partial void ClientLine(ILogger logger, LogLevel level, string client, string facility, string text);
+
+    [LoggerMessage(EventId = 9002, EventName = "KafkaClientError", Message = "{Client}: {Code} {Reason}")]
+    private static partial void ClientError(ILogger logger, LogLevel level, string client, ErrorCode code, string reason);
+}

@@ -1,0 +1,42 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Tally.Shared.Kafka;
+
+/// <summary>Section <c>Kafka</c>: which Kafka, and what its topics are called.</summary>
+public sealed class KafkaOptions
+{
+    public const string Section = "Kafka";
+
+    /// <summary><c>host:port</c>, several separated by commas.</summary>
+    [Required(AllowEmptyStrings = false, ErrorMessage = "Kafka:BootstrapServers is empty: set it to host:port of a broker.")]
+    public string BootstrapServers { get; set; } = "127.0.0.1:9092";
+
+    /// <summary>
+    /// Any librdkafka property, handed to every client as it is: <c>Kafka__Client__security.protocol=SASL_SSL</c>. Wins over our own
+    /// settings except those that exactly-once rests on.
+    /// </summary>
+    public Dictionary<string, string> Client { get; set; } = [];
+
+    public TopicNames Topics { get; set; } = new();
+
+    /// <summary>Partitions of every analytics topic, 1 to 1024. Fixed once events were counted: changing it needs a rebuild.</summary>
+    [Range(1, 1024, ErrorMessage = "Kafka:Partitions must be from 1 to 1024.")]
+    public int Partitions { get; set; } = 8;
+
+    /// <summary>Copies of each partition; at most the number of brokers.</summary>
+    [Range(1, 15, ErrorMessage = "Kafka:ReplicationFactor must be from 1 to 15.")]
+    public short ReplicationFactor { get; set; } = 1;
+
+    /// <summary>How long events stay in Kafka. They are what a rebuild can read again.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00", ErrorMessage = "Kafka:EventRetention must be from 1 minute to 3650 days.")]
+    public TimeSpan EventRetention { get; set; } = TimeSpan.FromDays(7);
+}
+
+/// <summary>Names of the topics, in the order in which an event passes them.</summary>
+public sealed class TopicNames
+{
+    [Required] public string Events { get; set; } = "analytics.events";
+    [Required] public string DeadLetter { get; set; } = "analytics.events.dead-letter";
+    [Required] public string Changelog { get; set; } = "analytics.changelog";
+    [Required] public string Hours { get; set; } = "analytics.hours";
+}

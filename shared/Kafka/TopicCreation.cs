@@ -1,0 +1,71 @@
+using System.Globalization;
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using Microsoft.Extensions.Logging;
+
+namespace Tally.Shared.Kafka;
+
+/// <summary>
+/// Makes the topics of the hourly analytics with their partitions and settings. Idempotent: make, compose and Kubernetes all run
+/// <c>processor-service create-topics</c>, and an existing topic is only checked.
+/// </summary>
+public static partial class TopicCreation
+{
+    /// <summary>Creates what is missing.</summary>
+    /// <exception cref="InvalidOperationException">An existing topic has another partition count; says which and what to do.</exception>
+    /// <exception cref="KafkaException">The broker refused or did not answer in time.</exception>
+    public static async Task EnsureAsync(KafkaOptions options, ILogger logger, CancellationToken cancellation)
+    {
+        using var admin = new AdminClientBuilder(KafkaClientConfig.Admin(options, "tally-topics")).LogTo(logger).Build();
+        foreach (var topic in Specifications(options))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            await EnsureAsync(admin, topic, logger).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Every topic with its partitions and settings.</summary>
+    public static IEnumerable<TopicSpecification> Specifications(KafkaOptions options)
+    {
+        var compacted = new Dictionary<string, string>
+        {
+            ["cleanup.policy"] = "compact",
+            ["segment.bytes"] = "16777216",
+            ["min.cleanable.dirty.ratio"] = "0.3",
+        };
+        var retained = new Dictionary<string, string>
+        {
+            ["cleanup.policy"] = "delete",
+            ["retention.ms"] = ((long)options.EventRetention.TotalMilliseconds).ToString(CultureInfo.InvariantCulture),
+        };
+        yield return Topic(options.Topics.Events, retained);
+        yield return Topic(options.Topics.DeadLetter, retained);
+        yield return Topic(options.Topics.Changelog, compacted);
+        yield return Topic(options.Topics.Hours, compacted);
+
+        TopicSpecification Topic(string name, Dictionary<string, string> configs) => new()
+        {
+            Name = name, NumPartitions = options.Partitions, ReplicationFactor = options.ReplicationFactor, Configs = configs,
+        };
+    }
+
+    private static async Task EnsureAsync(IAdminClient admin, TopicSpecification topic, ILogger logger)
+    {
+        try
+        {
+            await admin.CreateTopicsAsync([topic], new CreateTopicsOptions { RequestTimeout = TimeSpan.FromSeconds(15) }).ConfigureAwait(false);
+            Created(logger, topic.Name, topic.NumPartitions);
+        }
+        catch (CreateTopicsException e) when (e.Results[0].Error.Code == ErrorCode.TopicAlreadyExists)
+        {
+            var found = admin.GetMetadata(topic.Name, TimeSpan.FromSeconds(15)).Topics[0].Partitions.Count;
+            if (found != topic.NumPartitions)
+                throw new InvalidOperationException(
+                    $"Topic {topic.Name} has {found} partitions, Kafka:Partitions says {topic.NumPartitions}: set Kafka:Partitions={found}, "
+                    + "or rebuild into a new generation.", e);
+        }
+    }
+
+    [LoggerMessage(EventId = 9010, Level = LogLevel.Information, Message = "Created topic {Topic} with {Partitions} partitions")]
+    private static partial void Created(ILogger logger, string topic, int partitions);
+}
