@@ -1,3 +1,16 @@
-var builder = WebApplication.CreateSlimBuilder(args);
-var app = builder.Build();
-await app.RunAsync();
+using Tally.Gateway;
+using Tally.Shared.Hosting;
+
+// The one door of the local mode: GET goes to query-service, everything else to command-service. Compose has nginx in its place.
+return await ServiceRun.RunAsync("gateway", () =>
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddServiceDefaults("gateway", defaultPort: 8080);
+    builder.Services.AddValidatedOptions<GatewayOptions>(GatewayOptions.Section);
+    builder.AddForwarding();
+
+    var app = builder.Build();
+    app.MapHealth();
+    app.MapForwarding();
+    return app;
+});

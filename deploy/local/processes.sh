@@ -1,0 +1,61 @@
+# shellcheck shell=bash disable=SC2154,SC2034
+# Starting, finding and ending the processes of the local mode. A process is known by data/run/NAME.pid: its pid and its start time,
+# so that a pid which the system gave to somebody else is never taken for ours.
+
+start_time() { awk '{ sub(/.*\) /, ""); print $20 }' "/proc/$1/stat" 2> /dev/null; }
+
+pid_of() { # NAME
+  local pid started
+  [ -f "$run/$1.pid" ] || return 1
+  read -r pid started < "$run/$1.pid"
+  [ -n "$pid" ] && [ "$(start_time "$pid")" = "$started" ] && echo "$pid"
+}
+
+alive() { pid_of "$1" > /dev/null; }
+
+port_answers() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
+
+claim_port() { # NAME PORT VARIABLE
+  port_answers "$2" || return 0
+  die "port $2, which $1 needs, is in use: stop what listens there, or choose another port with \`make up $3=$(($2 + 10000))\`"
+}
+
+launch() { # NAME PORT COMMAND...: in the background, output to data/logs/NAME.log
+  local name=$1 port=$2
+  shift 2
+  setsid nohup "$@" >> "$logs/$name.log" 2>&1 < /dev/null &
+  local pid=$!
+  echo "$pid $(start_time "$pid")" > "$run/$name.pid"
+  echo "$port" > "$run/$name.port"
+}
+
+wait_for() { # NAME SECONDS CHECK...: until the check succeeds; the process ending first is an error that shows its last words
+  local name=$1 limit=$2 begun=$SECONDS
+  shift 2
+  until "$@"; do
+    if ! alive "$name"; then
+      echo "tally: $name ended while starting; the last lines of $logs/$name.log:" >&2
+      tail -n 5 "$logs/$name.log" >&2
+      exit 1
+    fi
+    [ $((SECONDS - begun)) -lt "$limit" ] || die "$name was not ready after $limit s: see \`make logs SERVICE=$name\`"
+    sleep 0.1
+  done
+}
+
+ready() { curl -fsS -o /dev/null -m 2 "http://127.0.0.1:$1/health/ready" 2> /dev/null; }
+
+end() { # NAME: SIGTERM, and SIGKILL after ten seconds
+  local pid tries
+  if pid=$(pid_of "$1"); then
+    kill -TERM "$pid" 2> /dev/null
+    for tries in $(seq 1 100); do
+      alive "$1" || break
+      sleep 0.1
+    done
+    alive "$1" && { echo "tally: $1 did not end in 10 s and was killed" >&2; kill -KILL "$pid" 2> /dev/null; }
+  fi
+  rm -f "$run/$1.pid" "$run/$1.port"
+}
+
+names() { ls "$run" 2> /dev/null | sed -n 's/\.pid$//p'; }

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# `make up` without Docker: everything as processes of this machine. Starts only what does not run yet.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/settings.sh"
+. "$here/processes.sh"
+. "$here/dependencies.sh"
+. "$here/build.sh"
+
+mkdir -p "$run" "$logs"
+chmod 700 "$DATA"
+exec 9> "$run/lock"
+flock -n 9 || die "another \`make up\` is at work in $DATA; wait for it"
+
+need_dotnet
+"$root/deploy/packages.sh"
+need_curl
+need_librdkafka
+need_redis
+build
+
+hash_key() {
+  [ -s "$DATA/hash.key" ] && return 0
+  (umask 077 && od -An -N32 -tx1 /dev/urandom | tr -d ' \n' > "$DATA/hash.key.new")
+  mv "$DATA/hash.key.new" "$DATA/hash.key"
+}
+
+started=()
+begin() { # NAME PORT VARIABLE COMMAND...
+  local name=$1 port=$2 variable=$3
+  shift 3
+  alive "$name" && return 0
+  claim_port "$name" "$port" "$variable"
+  launch "$name" "$port" "$@" 9>&-
+  started+=("$name")
+}
+
+service() { # NAME PROJECT PORT VARIABLE [SETTING=VALUE...]
+  local name=$1 project=$2 port=$3 variable=$4
+  shift 4
+  begin "$name" "$port" "$variable" env Http__Bind="$BIND" Http__Port="$port" Kafka__BootstrapServers="$bootstrap" Kafka__Partitions="$PARTITIONS" \
+    "$@" dotnet "$(program "$project")"
+}
+
+instances() { # NAME PROJECT COUNT PORT VARIABLE [SETTING=VALUE...]: NAME, NAME-2, NAME-3... a hundred ports apart
+  local name=$1 project=$2 count=$3 port=$4 variable=$5 n suffix
+  shift 5
+  for n in $(seq 1 "$count"); do
+    suffix=
+    [ "$n" = 1 ] || suffix=-$n
+    service "$name$suffix" "$project" $((port + (n - 1) * 100)) "$variable" "$@" ${INSTANCE_SETTING:+"$INSTANCE_SETTING=$n"}
+  done
+}
+
+addresses() { # SETTING COUNT PORT
+  local n
+  for n in $(seq 1 "$2"); do echo "$1__$((n - 1))=http://127.0.0.1:$(($3 + (n - 1) * 100))"; done
+}
+
+redis_answers() { [ "$(redis-cli -p "$REDIS_PORT" ping 2> /dev/null)" = PONG ]; }
+
+hash_key
+mkdir -p "$DATA/redis" "$DATA/broker"
+[ -n "$BOOTSTRAP" ] || begin local-broker "$KAFKA_PORT" KAFKA_PORT dotnet "$(program LocalBroker)" --data "$DATA/broker" --port "$KAFKA_PORT"
+begin redis "$REDIS_PORT" REDIS_PORT redis-server --bind 127.0.0.1 --port "$REDIS_PORT" --dir "$DATA/redis" \
+  --save "60 1" --appendonly no --maxmemory-policy noeviction
+[ -n "$BOOTSTRAP" ] || wait_for local-broker 30 port_answers "$KAFKA_PORT"
+wait_for redis 30 redis_answers
+
+archive="Archive__ConnectionString=Data Source=$DATA/archive.db"
+redis="Redis__Endpoints=127.0.0.1:$REDIS_PORT"
+if [ ! -f "$DATA/topics-$PARTITIONS" ] || [ -n "$BOOTSTRAP" ]; then
+  env Kafka__BootstrapServers="$bootstrap" Kafka__Partitions="$PARTITIONS" HashKey__File="$DATA/hash.key" \
+    dotnet "$(program ProcessorService)" create-topics >> "$logs/topics.log" 2>&1 ||
+    die "the topics could not be made: $(grep -v '^{' "$logs/topics.log" | tail -n 1)"
+  touch "$DATA/topics-$PARTITIONS"
+fi
+INSTANCE_SETTING=Processor__Instance instances processor ProcessorService "$PROCESSOR" "$PROCESSOR_PORT" PROCESSOR_PORT HashKey__File="$DATA/hash.key"
+instances materializer MaterializerService "$MATERIALIZER" "$MATERIALIZER_PORT" MATERIALIZER_PORT "$redis" "$archive"
+instances query QueryService "$QUERY" "$QUERY_PORT" QUERY_PORT "$redis" "$archive"
+instances command CommandService "$COMMAND" "$COMMAND_PORT" COMMAND_PORT HashKey__File="$DATA/hash.key"
+mapfile -t doors < <(addresses Gateway__Command "$COMMAND" "$COMMAND_PORT"; addresses Gateway__Query "$QUERY" "$QUERY_PORT")
+service gateway Gateway "$DOOR_PORT" DOOR_PORT "${doors[@]}"
+
+for name in $(names); do
+  case $name in
+    local-broker | redis) ;;
+    *) wait_for "$name" 90 ready "$(cat "$run/$name.port")" ;;
+  esac
+done
+
+if [ ${#started[@]} = 0 ]; then echo "tally: everything was running already"; else echo "tally: started ${started[*]}"; fi
+cat <<TXT
+
+Tally runs in local mode (local-broker, redis-server, SQLite; data in ${DATA#"$PWD"/}). Try:
+
+  now=\$(date +%s%3N)
+  curl -i -X POST "http://localhost:$DOOR_PORT/analytics?timestamp=\$now&user=ada&click"
+  curl "http://localhost:$DOOR_PORT/analytics?timestamp=\$now"
+
+make demo sends a few thousand events; make status, make logs and make down do what they say.
+TXT

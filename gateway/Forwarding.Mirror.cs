@@ -1,0 +1,99 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
+
+namespace Tally.Gateway;
+
+/// <summary>Where YARP cannot be restored: a few lines that forward requests as they are, streaming both ways.</summary>
+public static class Forwarding
+{
+    // RFC 9110, 7.6.1: these belong to one connection and are not handed on.
+    private static readonly HashSet<string> HopByHop = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Host",
+    };
+
+    public static void AddForwarding(this WebApplicationBuilder builder) => builder.Services.AddSingleton<Backends>();
+
+    public static void MapForwarding(this WebApplication app)
+    {
+        var backends = app.Services.GetRequiredService<Backends>();
+        app.MapFallback("{**rest}", (RequestDelegate)(context => ForwardAsync(context, backends)));
+    }
+
+    private static async Task ForwardAsync(HttpContext context, Backends backends)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        timeout.CancelAfter(backends.Timeout);
+        try
+        {
+            using var request = Copy(context, backends.Next(context.Request.Method));
+            using var response = await backends.Client.SendAsync(request, timeout.Token);
+            // A stream (server-sent events) may last: only the headers are under the time limit.
+            timeout.CancelAfter(Timeout.InfiniteTimeSpan);
+            await AnswerAsync(context, response, timeout.Token);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException && !context.Response.HasStarted)
+        {
+            context.Response.Headers.RetryAfter = "1";
+            await Results.Problem(
+                statusCode: StatusCodes.Status503ServiceUnavailable,
+                type: "urn:tally:problem:service-away",
+                title: "The service behind this door does not answer",
+                detail: "Try again; a request with an id can be repeated without being counted twice.").ExecuteAsync(context);
+        }
+    }
+
+    private static HttpRequestMessage Copy(HttpContext context, Uri backend)
+    {
+        // The raw target, so that escapes arrive as the client sent them.
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), new Uri(backend.GetLeftPart(UriPartial.Authority) + target,
+            new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
+        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true }) request.Content = new StreamContent(context.Request.Body);
+        foreach (var (name, values) in context.Request.Headers)
+        {
+            if (HopByHop.Contains(name)) continue;
+            if (!request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values))
+                request.Content?.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+        }
+        return request;
+    }
+
+    private static async Task AnswerAsync(HttpContext context, HttpResponseMessage response, CancellationToken cancellation)
+    {
+        context.Response.StatusCode = (int)response.StatusCode;
+        foreach (var (name, values) in response.Headers.Concat(response.Content.Headers))
+            if (!HopByHop.Contains(name)) context.Response.Headers.Append(name, values.ToArray());
+        if (response.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.NotModified) return;
+        await using var body = await response.Content.ReadAsStreamAsync(cancellation);
+        await body.CopyToAsync(context.Response.Body, cancellation);
+    }
+
+    private sealed class Backends(IOptions<GatewayOptions> options) : IDisposable
+    {
+        private readonly Uri[] _command = [.. options.Value.Command.Select(a => new Uri(a))];
+        private readonly Uri[] _query = [.. options.Value.Query.Select(a => new Uri(a))];
+        private uint _turn;
+
+        public TimeSpan Timeout => options.Value.Timeout;
+
+        public HttpMessageInvoker Client { get; } = new(new SocketsHttpHandler
+        {
+            UseProxy = false, AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None,
+            ActivityHeadersPropagator = null, ConnectTimeout = TimeSpan.FromSeconds(2),
+        });
+
+        public Uri Next(string method)
+        {
+            var choices = HttpMethods.IsGet(method) || HttpMethods.IsHead(method) ? _query : _command;
+            return choices[Interlocked.Increment(ref _turn) % (uint)choices.Length];
+        }
+
+        public void Dispose() => Client.Dispose();
+    }
+}
