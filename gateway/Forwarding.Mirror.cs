@@ -83,8 +83,12 @@ public static class Forwarding
 
         public HttpMessageInvoker Client { get; } = new(new SocketsHttpHandler
         {
-            UseProxy = false, AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None,
-            ActivityHeadersPropagator = null, ConnectTimeout = TimeSpan.FromSeconds(2),
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            ActivityHeadersPropagator = null,
+            ConnectTimeout = TimeSpan.FromSeconds(2),
         });
 
         public Uri Next(string method)

@@ -45,7 +45,10 @@ public static partial class TopicCreation
 
         TopicSpecification Topic(string name, Dictionary<string, string> configs) => new()
         {
-            Name = name, NumPartitions = options.Partitions, ReplicationFactor = options.ReplicationFactor, Configs = configs,
+            Name = name,
+            NumPartitions = options.Partitions,
+            ReplicationFactor = options.ReplicationFactor,
+            Configs = configs,
         };
     }
 
