@@ -1,0 +1,32 @@
+using System.Diagnostics;
+
+namespace Tally.Tests.Support;
+
+/// <summary>Waits for something that must come true, and says what did not.</summary>
+public static class Eventually
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
+    /// <param name="what">A sentence for the failure.</param>
+    /// <param name="limit">Generous: only a broken system reaches it.</param>
+    /// <param name="holds">Asked again and again; failing connections count as "not yet".</param>
+    public static async Task HoldsAsync(string what, TimeSpan limit, Func<Task<bool>> holds)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        Exception? last = null;
+        while (Stopwatch.GetElapsedTime(begun) < limit)
+        {
+            try
+            {
+                if (await holds()) return;
+                last = null;
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException or IOException)
+            {
+                last = e;
+            }
+            await Task.Delay(Pause);
+        }
+        Assert.Fail($"{what}: not within {limit.TotalSeconds} s{(last is null ? "" : $" ({last.Message})")}.");
+    }
+}

@@ -1,0 +1,121 @@
+using System.Globalization;
+
+namespace Tally.Tests.Support;
+
+/// <summary>
+/// Everything of the hourly analytics as processes on free ports and a folder of its own: broker, Redis, the four services.
+/// </summary>
+public sealed class Pipeline : IAsyncDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tally-");
+    private readonly Dictionary<string, int> _ports = [];
+    private readonly HttpClient _http = new(new SocketsHttpHandler { MaxConnectionsPerServer = 256, UseProxy = false })
+    {
+        Timeout = TimeSpan.FromSeconds(30),
+    };
+
+    /// <param name="settings">Environment variables for all services, such as <c>Redis__Ttl</c>.</param>
+    public Pipeline(IReadOnlyDictionary<string, string>? settings = null)
+    {
+        foreach (var name in (string[])["broker", "redis", "command", "processor", "materializer", "query"]) _ports[name] = FreePort.Next();
+        var keyFile = Path.Combine(_folder.FullName, "hash.key");
+        File.WriteAllText(keyFile, string.Concat(Enumerable.Repeat("0123456789abcdef", 4)));
+
+        var kafka = new Dictionary<string, string>
+        {
+            ["Kafka__BootstrapServers"] = Bootstrap,
+            ["DOTNET_TieredPGO"] = "0",
+        };
+        foreach (var (key, value) in settings ?? new Dictionary<string, string>()) kafka[key] = value;
+        var key256 = new Dictionary<string, string>(kafka) { ["HashKey__File"] = keyFile };
+        var stores = new Dictionary<string, string>(kafka)
+        {
+            ["Redis__Endpoints"] = $"127.0.0.1:{_ports["redis"]}",
+            ["Archive__ConnectionString"] = $"Data Source={Path.Combine(_folder.FullName, "archive.db")}",
+        };
+
+        Broker = ServiceProcess.Of("local-broker", "LocalBroker", new Dictionary<string, string>(),
+            "--data", Path.Combine(_folder.FullName, "broker"), "--port", Port("broker"));
+        Redis = new ServiceProcess("redis", "redis-server",
+            ["--port", Port("redis"), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _folder.FullName]);
+        Topics = ServiceProcess.Of("create-topics", "ProcessorService", key256, "create-topics");
+        Command = Service("command", "CommandService", key256);
+        Processor = Service("processor", "ProcessorService", key256);
+        Materializer = Service("materializer", "MaterializerService", stores);
+        Query = Service("query", "QueryService", stores);
+    }
+
+    public string Bootstrap => $"127.0.0.1:{_ports["broker"]}";
+
+    public int RedisPort => _ports["redis"];
+
+    public ServiceProcess Broker { get; }
+    public ServiceProcess Redis { get; }
+    public ServiceProcess Topics { get; }
+    public ServiceProcess Command { get; }
+    public ServiceProcess Processor { get; }
+    public ServiceProcess Materializer { get; }
+    public ServiceProcess Query { get; }
+
+    public IReadOnlyList<ServiceProcess> Services => [Processor, Materializer, Query, Command];
+
+    public HttpClient Http => _http;
+
+    public Uri CommandAt(string pathAndQuery) => new($"http://127.0.0.1:{Port("command")}{pathAndQuery}");
+
+    public Uri QueryAt(string pathAndQuery) => new($"http://127.0.0.1:{Port("query")}{pathAndQuery}");
+
+    public string Logs => string.Join("\n", ((ServiceProcess[])[Broker, Redis, Topics, .. Services]).Select(p => p.Log));
+
+    /// <summary>Starts everything and waits until all of it is ready.</summary>
+    public static async Task<Pipeline> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
+    {
+        var pipeline = new Pipeline(settings);
+        try
+        {
+            pipeline.Broker.Start();
+            pipeline.Redis.Start();
+            await pipeline.CreateTopicsAsync();
+            foreach (var service in pipeline.Services) service.Start();
+            await pipeline.ReadyAsync();
+            return pipeline;
+        }
+        catch
+        {
+            await TestContext.Out.WriteLineAsync(pipeline.Logs);
+            await pipeline.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async Task CreateTopicsAsync()
+    {
+        Topics.Start();
+        Assert.That(await Topics.ExitedAsync(TimeSpan.FromSeconds(60)), Is.Zero, () => Topics.Log + Broker.Log);
+    }
+
+    /// <summary>Waits until all four services say that they are ready.</summary>
+    public async Task ReadyAsync()
+    {
+        foreach (var name in (string[])["command", "processor", "materializer", "query"])
+        {
+            await Eventually.HoldsAsync($"{name} is ready", TimeSpan.FromSeconds(60), async () =>
+            {
+                using var answer = await _http.GetAsync(new Uri($"http://127.0.0.1:{Port(name)}/health/ready"));
+                return answer.IsSuccessStatusCode;
+            });
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        foreach (var process in (ServiceProcess[])[.. Services, Topics, Redis, Broker]) await process.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    private string Port(string name) => _ports[name].ToString(CultureInfo.InvariantCulture);
+
+    private ServiceProcess Service(string name, string project, Dictionary<string, string> environment) =>
+        ServiceProcess.Of(name, project, new Dictionary<string, string>(environment) { ["Http__Port"] = Port(name) });
+}
