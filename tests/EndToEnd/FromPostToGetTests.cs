@@ -1,0 +1,102 @@
+using System.Net;
+using Tally.Tests.EndToEnd.Load;
+using Tally.Tests.Support;
+
+namespace Tally.Tests.EndToEnd;
+
+/// <summary>The main job: what was posted is what is read, hour by hour, against an independent count.</summary>
+public sealed class FromPostToGetTests
+{
+    private Pipeline _pipeline = null!;
+
+    [OneTimeSetUp]
+    public async Task StartAsync() => _pipeline = await Pipeline.StartAsync();
+
+    [OneTimeTearDown]
+    public async Task StopAsync()
+    {
+        if (TestContext.CurrentContext.Result.FailCount > 0) await TestContext.Out.WriteLineAsync(_pipeline.Logs);
+        await _pipeline.DisposeAsync();
+    }
+
+    [TearDown]
+    public void TellTheEnd() => Assert.That(_pipeline.Services, Has.All.Property(nameof(ServiceProcess.Running)).True);
+
+    [Test, Order(1)]
+    public async Task An_hour_without_events_is_zero()
+    {
+        using var answer = await _pipeline.Http.GetAsync(_pipeline.QueryAt("/analytics?timestamp=999999999999"));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+            Assert.That(answer.Content.Headers.ContentType?.ToString(), Is.EqualTo("text/plain; charset=utf-8"));
+        });
+        Assert.That(await answer.Content.ReadAsStringAsync(), Is.EqualTo("unique_users,0\nclicks,0\nimpressions,0\n"));
+    }
+
+    [Test, Order(2)]
+    public async Task Twenty_thousand_events_over_thirty_hours_are_counted_exactly()
+    {
+        var seed = Environment.TickCount;
+        await TestContext.Out.WriteLineAsync($"seed {seed}");
+        var now = DateTimeOffset.Parse("2026-01-01T00:00:00Z", System.Globalization.CultureInfo.InvariantCulture).ToUnixTimeMilliseconds();
+        now = Math.Max(now, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds()) / 3_600_000;
+        long[] hours = [0, 1, .. Enumerable.Range(1, 13).Select(n => now - n * 11), now, .. Enumerable.Range(2, 14).Select(n => (long)n * 9999)];
+        Assert.That(hours.Distinct().Count(), Is.EqualTo(30));
+
+        var events = new EventSource(seed).Make(20_000, 3_000, hours, retries: 0.2);
+        var oracle = new HourOracle();
+        foreach (var e in events) oracle.Count(e);
+        await new Poster(_pipeline).PostAllAsync(events, connections: 64);
+
+        foreach (var hour in hours.Append(now + 1))
+        {
+            var expected = oracle.Body(hour);
+            var body = "";
+            await Eventually.HoldsAsync($"hour {hour} reads {expected}", TimeSpan.FromSeconds(20), async () =>
+                (body = await _pipeline.Http.GetStringAsync(_pipeline.QueryAt($"/analytics?timestamp={hour * 3_600_000 + 1_234_567}"))) == expected);
+        }
+        await AccountingAddsUpAsync(events.Count);
+    }
+
+    [Test, Order(3)]
+    public async Task Json_is_answered_to_who_asks_for_it()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, _pipeline.QueryAt("/analytics?timestamp=123"));
+        request.Headers.Accept.ParseAdd("application/json");
+        using var answer = await _pipeline.Http.SendAsync(request);
+        var json = System.Text.Json.JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+        var text = HourBody.Parse(await _pipeline.Http.GetStringAsync(_pipeline.QueryAt("/analytics?timestamp=123")));
+
+        Assert.That(json.GetProperty("unique_users").GetInt64(), Is.EqualTo(text.Users).And.GreaterThan(0));
+    }
+
+    [Test, Order(9)]
+    public async Task Every_service_ends_cleanly_when_asked_to()
+    {
+        foreach (var service in _pipeline.Services)
+        {
+            var code = await service.StopAsync(TimeSpan.FromSeconds(10));
+            Assert.That(code, Is.Zero, () => $"{service.Name} on SIGTERM\n{service.Log}");
+        }
+        foreach (var service in _pipeline.Services) service.Start();
+        await _pipeline.ReadyAsync();
+    }
+
+    private async Task AccountingAddsUpAsync(int posted)
+    {
+        var json = "";
+        await Eventually.HoldsAsync($"accounting knows of {posted} events", TimeSpan.FromSeconds(20), async () =>
+        {
+            json = await _pipeline.Http.GetStringAsync(_pipeline.QueryAt("/accounting"));
+            return Sum(json) == posted;
+        });
+
+        static long Sum(string json)
+        {
+            var outcomes = System.Text.Json.JsonDocument.Parse(json).RootElement.GetProperty("jobs")[0].GetProperty("outcomes");
+            return outcomes.GetProperty("counted").GetInt64() + outcomes.GetProperty("duplicate").GetInt64();
+        }
+    }
+}
