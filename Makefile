@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo test bench packages clean-data format help
+.PHONY: up down status logs demo test chaos bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 MODE ?= local
 export
@@ -26,6 +26,9 @@ demo: ## send a few thousand events and show what comes out
 
 test: ## unit, property, integration and end-to-end tests
 	@deploy/test.sh
+
+chaos: ## the fault tests again and again (ROUNDS=20)
+	@ROUNDS=$${ROUNDS:-20} SUITES=EndToEnd FILTER=FaultTests deploy/test.sh
 
 bench: ## measure against baselines of the same run (bench/README.md)
 	@bench/run.sh

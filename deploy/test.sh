@@ -21,7 +21,7 @@ for suite in ${SUITES:-Unit Integration EndToEnd}; do
   log=$logs/$suite.log
   begun=$SECONDS
   dotnet test "tests/$suite" -c "$CONFIGURATION" --no-build --nologo ${FILTER:+--filter "$FILTER"} \
-    --logger "console;verbosity=normal" --blame-hang-timeout 4m > "$log" 2>&1 || code=1
+    --logger "console;verbosity=normal" --blame-hang-timeout ${HANG_TIMEOUT:-4m} > "$log" 2>&1 || code=1
   count() { sed -n "s/^ *$1: *\([0-9]*\).*/\1/p" "$log" | tail -n 1; }
   p=$(count Passed) f=$(count Failed) s=$(count Skipped)
   # A suite that died before it counted anything has failed, whatever it printed.

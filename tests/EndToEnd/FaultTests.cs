@@ -7,6 +7,9 @@ namespace Tally.Tests.EndToEnd;
 /// <summary>Everything is broken once, under load; at the end all that was acknowledged is counted once, and no answer in between was wrong.</summary>
 public sealed class FaultTests
 {
+    /// <summary>`make chaos ROUNDS=20` goes round more often; once is enough to see that it works.</summary>
+    private static readonly int Rounds = int.TryParse(Environment.GetEnvironmentVariable("ROUNDS"), out var rounds) ? rounds : 1;
+
     private static readonly long Now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / 3_600_000;
 
     private Pipeline _pipeline = null!;
@@ -42,8 +45,8 @@ public sealed class FaultTests
     {
         await UnderLoadAsync(hoursFrom: 2000, async _ =>
         {
-            foreach (var victim in (ServiceProcess[])
-                [_pipeline.Processor, _pipeline.Materializer, _pipeline.Query, _pipeline.Command, _pipeline.Redis, _pipeline.Broker])
+            ServiceProcess[] victims = [_pipeline.Processor, _pipeline.Materializer, _pipeline.Query, _pipeline.Command, _pipeline.Redis, _pipeline.Broker];
+            foreach (var victim in Enumerable.Repeat(victims, Rounds).SelectMany(v => v))
             {
                 await Task.Delay(1_500);
                 await victim.KillAsync();
