@@ -45,7 +45,7 @@ public sealed class FaultTests
     {
         await UnderLoadAsync(hoursFrom: 2000, async _ =>
         {
-            ServiceProcess[] victims = [_pipeline.Processor, _pipeline.Materializer, _pipeline.Query, _pipeline.Command, _pipeline.Redis, _pipeline.Broker];
+            IKillable[] victims = [_pipeline.Processor, _pipeline.Materializer, _pipeline.Query, _pipeline.Command, _pipeline.Redis, _pipeline.Broker];
             foreach (var victim in Enumerable.Repeat(victims, Rounds).SelectMany(v => v))
             {
                 await Task.Delay(1_500);

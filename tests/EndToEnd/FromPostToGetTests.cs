@@ -4,17 +4,24 @@ using Tally.Tests.Support;
 
 namespace Tally.Tests.EndToEnd;
 
-/// <summary>The main job: what was posted is what is read, hour by hour, against an independent count.</summary>
-public sealed class FromPostToGetTests
+/// <summary>The main job: what was posted is what is read, hour by hour, against an independent count; on local-broker and on Kafka.</summary>
+[TestFixture(false, TestName = "FromPostToGet(local-broker)")]
+[TestFixture(true, TestName = "FromPostToGet(Kafka)")]
+public sealed class FromPostToGetTests(bool realKafka)
 {
     private Pipeline _pipeline = null!;
 
     [OneTimeSetUp]
-    public async Task StartAsync() => _pipeline = await Pipeline.StartAsync();
+    public async Task StartAsync()
+    {
+        if (realKafka && RealKafka.Reason() is { } reason) Assert.Ignore(reason);
+        _pipeline = await Pipeline.StartAsync(realKafka: realKafka);
+    }
 
     [OneTimeTearDown]
     public async Task StopAsync()
     {
+        if (_pipeline is null) return;
         if (TestContext.CurrentContext.Result.FailCount > 0) await TestContext.Out.WriteLineAsync(_pipeline.Logs);
         await _pipeline.DisposeAsync();
     }

@@ -36,7 +36,7 @@ public sealed class StartOrderTests
         }
     }
 
-    private static ServiceProcess Process(Pipeline pipeline, string name) => name switch
+    private static IKillable Process(Pipeline pipeline, string name) => name switch
     {
         "broker" => pipeline.Broker,
         "redis" => pipeline.Redis,

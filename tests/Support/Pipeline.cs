@@ -15,8 +15,10 @@ public sealed class Pipeline : IAsyncDisposable
     };
 
     /// <param name="settings">Environment variables for all services, such as <c>Redis__Ttl</c>.</param>
-    public Pipeline(IReadOnlyDictionary<string, string>? settings = null)
+    /// <param name="realKafka">Apache Kafka in local-broker's place.</param>
+    public Pipeline(IReadOnlyDictionary<string, string>? settings = null, bool realKafka = false)
     {
+        if (!RedisIsHere()) Assert.Ignore("redis-server is not on the PATH: the pipeline needs it.");
         foreach (var name in (string[])["broker", "redis", "command", "processor", "materializer", "query"]) _ports[name] = FreePort.Next();
         var keyFile = Path.Combine(_folder.FullName, "hash.key");
         File.WriteAllText(keyFile, string.Concat(Enumerable.Repeat("0123456789abcdef", 4)));
@@ -34,8 +36,10 @@ public sealed class Pipeline : IAsyncDisposable
             ["Archive__ConnectionString"] = $"Data Source={Path.Combine(_folder.FullName, "archive.db")}",
         };
 
-        Broker = ServiceProcess.Of("local-broker", "LocalBroker", new Dictionary<string, string>(),
-            "--data", Path.Combine(_folder.FullName, "broker"), "--port", Port("broker"));
+        Broker = realKafka
+            ? new RealKafka(_ports["broker"])
+            : ServiceProcess.Of("local-broker", "LocalBroker", new Dictionary<string, string>(),
+                "--data", Path.Combine(_folder.FullName, "broker"), "--port", Port("broker"));
         Redis = new ServiceProcess("redis", "redis-server",
             ["--port", Port("redis"), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _folder.FullName]);
         Topics = ServiceProcess.Of("create-topics", "ProcessorService", key256, "create-topics");
@@ -49,7 +53,7 @@ public sealed class Pipeline : IAsyncDisposable
 
     public int RedisPort => _ports["redis"];
 
-    public ServiceProcess Broker { get; }
+    public IKillable Broker { get; }
     public ServiceProcess Redis { get; }
     public ServiceProcess Topics { get; }
     public ServiceProcess Command { get; }
@@ -65,12 +69,12 @@ public sealed class Pipeline : IAsyncDisposable
 
     public Uri QueryAt(string pathAndQuery) => new($"http://127.0.0.1:{Port("query")}{pathAndQuery}");
 
-    public string Logs => string.Join("\n", ((ServiceProcess[])[Broker, Redis, Topics, .. Services]).Select(p => p.Log));
+    public string Logs => string.Join("\n", ((IKillable[])[Broker, Redis, Topics, .. Services]).Select(p => p.Log));
 
     /// <summary>Starts everything and waits until all of it is ready.</summary>
-    public static async Task<Pipeline> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
+    public static async Task<Pipeline> StartAsync(IReadOnlyDictionary<string, string>? settings = null, bool realKafka = false)
     {
-        var pipeline = new Pipeline(settings);
+        var pipeline = new Pipeline(settings, realKafka);
         try
         {
             pipeline.Broker.Start();
@@ -110,9 +114,12 @@ public sealed class Pipeline : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();
-        foreach (var process in (ServiceProcess[])[.. Services, Topics, Redis, Broker]) await process.DisposeAsync();
+        foreach (var process in (IKillable[])[.. Services, Topics, Redis, Broker]) await process.DisposeAsync();
         _folder.Delete(recursive: true);
     }
+
+    private static bool RedisIsHere() =>
+        Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(d => File.Exists(Path.Combine(d, "redis-server")));
 
     private string Port(string name) => _ports[name].ToString(CultureInfo.InvariantCulture);
 

@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 namespace Tally.Tests.Support;
 
 /// <summary>A program of ours (or redis-server) as a process of its own, to be started, killed and paused like in real life.</summary>
-public sealed partial class ServiceProcess : IAsyncDisposable
+public sealed partial class ServiceProcess : IKillable
 {
     private const int SigTerm = 15;
     private const int SigCont = 18;
@@ -30,7 +30,6 @@ public sealed partial class ServiceProcess : IAsyncDisposable
 
     public bool Running => _process is { HasExited: false };
 
-    /// <summary>The last lines it wrote, for the message of a failing test.</summary>
     public string Log => $"--- {Name}\n{string.Join('\n', _lines)}";
 
     public static ServiceProcess Of(string name, string project, IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
@@ -49,7 +48,6 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         _process.BeginErrorReadLine();
     }
 
-    /// <summary>SIGKILL: nothing is flushed, nothing is said goodbye to.</summary>
     public async Task KillAsync()
     {
         if (_process is null) return;

@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Tally.Tests.Support;
+
+/// <summary>
+/// Apache Kafka itself, by the script of shared/kafka (or KAFKA_HOME_FOR_TESTS) where it is there and Java runs. One broker with a
+/// folder and a port of its own.
+/// </summary>
+public sealed class RealKafka : IKillable
+{
+    private readonly string _script;
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tally-kafka-");
+    private readonly int _port;
+    private bool _started;
+
+    /// <param name="port">Its port; the next one is the controller's.</param>
+    public RealKafka(int port)
+    {
+        _script = Script() ?? throw new InvalidOperationException("There is no Kafka here; ask Reason() first.");
+        _port = port;
+    }
+
+    public string Name => "kafka";
+
+    public string Bootstrap => $"127.0.0.1:{_port}";
+
+    public bool Running { get; private set; }
+
+    public string Log => "--- kafka: see its own log";
+
+    /// <summary>Why there is no real Kafka here, or null when there is.</summary>
+    public static string? Reason()
+    {
+        if (Script() is null) return "There is no shared/kafka beside the repository and KAFKA_HOME_FOR_TESTS is not set: real Kafka is not tried.";
+        return Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(d => File.Exists(Path.Combine(d, "java")))
+            ? null
+            : "Real Kafka needs Java 17, which is not on the PATH.";
+    }
+
+    /// <summary>Starts it and waits until it answers.</summary>
+    public void Start()
+    {
+        Run(_started ? "revive" : "start");
+        _started = Running = true;
+    }
+
+    public Task KillAsync()
+    {
+        Run("kill");
+        Running = false;
+        return Task.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        if (_started) Run("destroy");
+        if (_folder.Exists) _folder.Delete(recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    private static string? Script() =>
+        Environment.GetEnvironmentVariable("KAFKA_HOME_FOR_TESTS") is { Length: > 0 } home
+            ? Path.Combine(home, "kafka")
+            : BuiltProgram.Beside("kafka", "kafka");
+
+    private void Run(string verb)
+    {
+        // The script starts brokers that outlive it, so its output must not be a pipe that they keep open.
+        var start = new ProcessStartInfo("/bin/sh", ["-c", $"'{_script}' {verb} > '{_folder.FullName}.log' 2>&1"]);
+        start.Environment["KAFKA_DIR"] = Path.Combine(_folder.FullName, "data");
+        start.Environment["KAFKA_PORT"] = _port.ToString(CultureInfo.InvariantCulture);
+        using var process = Process.Start(start)!;
+        process.WaitForExit();
+        var output = File.ReadAllText($"{_folder.FullName}.log");
+        File.Delete($"{_folder.FullName}.log");
+        if (process.ExitCode != 0) throw new InvalidOperationException($"kafka {verb} ended with {process.ExitCode}: {output}");
+    }
+}
