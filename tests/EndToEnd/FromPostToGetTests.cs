@@ -79,6 +79,35 @@ public sealed class FromPostToGetTests(bool realKafka)
         Assert.That(json.GetProperty("unique_users").GetInt64(), Is.EqualTo(text.Users).And.GreaterThan(0));
     }
 
+    [Test, Order(4)]
+    public async Task One_door_leads_writes_to_command_and_reads_to_query()
+    {
+        _pipeline.Door.Start();
+        await Eventually.HoldsAsync("the door is ready", TimeSpan.FromSeconds(30), async () =>
+            (await _pipeline.Http.GetAsync(_pipeline.DoorAt("/health/ready"))).IsSuccessStatusCode);
+        const string Escaped = "/analytics?timestamp=777600000123&user=%C3%BC%2B%26%20x&impression";
+
+        using var posted = await _pipeline.Http.PostAsync(_pipeline.DoorAt(Escaped), null);
+        using var refused = await _pipeline.Http.PostAsync(_pipeline.DoorAt("/analytics?timestamp=1&user=%FF&click"), null);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(posted.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+            Assert.That(posted.Headers.Contains("Tally-Position"));
+            Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+            Assert.That(refused.Content.Headers.ContentType?.MediaType, Is.EqualTo("application/problem+json"));
+        });
+        await Eventually.HoldsAsync("the event shows through the door", TimeSpan.FromSeconds(20), async () =>
+            await _pipeline.Http.GetStringAsync(_pipeline.DoorAt("/analytics?timestamp=777600000123")) == "unique_users,1\nclicks,0\nimpressions,1\n");
+
+        await _pipeline.Command.KillAsync();
+        using var away = await _pipeline.Http.PostAsync(_pipeline.DoorAt(Escaped), null);
+        Assert.That(away.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+        Assert.That(away.Headers.RetryAfter, Is.Not.Null);
+        _pipeline.Command.Start();
+        await _pipeline.ReadyAsync();
+    }
+
     [Test, Order(9)]
     public async Task Every_service_ends_cleanly_when_asked_to()
     {

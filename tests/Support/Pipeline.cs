@@ -19,7 +19,7 @@ public sealed class Pipeline : IAsyncDisposable
     public Pipeline(IReadOnlyDictionary<string, string>? settings = null, bool realKafka = false)
     {
         if (!RedisIsHere()) Assert.Ignore("redis-server is not on the PATH: the pipeline needs it.");
-        foreach (var name in (string[])["broker", "redis", "command", "processor", "materializer", "query"]) _ports[name] = FreePort.Next();
+        foreach (var name in (string[])["broker", "redis", "command", "processor", "materializer", "query", "door"]) _ports[name] = FreePort.Next();
         var keyFile = Path.Combine(_folder.FullName, "hash.key");
         File.WriteAllText(keyFile, string.Concat(Enumerable.Repeat("0123456789abcdef", 4)));
 
@@ -47,6 +47,11 @@ public sealed class Pipeline : IAsyncDisposable
         Processor = Service("processor", "ProcessorService", key256);
         Materializer = Service("materializer", "MaterializerService", stores);
         Query = Service("query", "QueryService", stores);
+        Door = Service("door", "Gateway", new Dictionary<string, string>
+        {
+            ["Gateway__Command__0"] = CommandAt("").ToString(),
+            ["Gateway__Query__0"] = QueryAt("").ToString(),
+        });
     }
 
     public string Bootstrap => $"127.0.0.1:{_ports["broker"]}";
@@ -61,6 +66,9 @@ public sealed class Pipeline : IAsyncDisposable
     public ServiceProcess Materializer { get; }
     public ServiceProcess Query { get; }
 
+    /// <summary>The gateway; tests that want it start it.</summary>
+    public ServiceProcess Door { get; }
+
     public IReadOnlyList<ServiceProcess> Services => [Processor, Materializer, Query, Command];
 
     public HttpClient Http => _http;
@@ -68,6 +76,8 @@ public sealed class Pipeline : IAsyncDisposable
     public Uri CommandAt(string pathAndQuery) => new($"http://127.0.0.1:{Port("command")}{pathAndQuery}");
 
     public Uri QueryAt(string pathAndQuery) => new($"http://127.0.0.1:{Port("query")}{pathAndQuery}");
+
+    public Uri DoorAt(string pathAndQuery) => new($"http://127.0.0.1:{Port("door")}{pathAndQuery}");
 
     public string Logs => string.Join("\n", ((IKillable[])[Broker, Redis, Topics, .. Services]).Select(p => p.Log));
 
@@ -114,7 +124,7 @@ public sealed class Pipeline : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();
-        foreach (var process in (IKillable[])[.. Services, Topics, Redis, Broker]) await process.DisposeAsync();
+        foreach (var process in (IKillable[])[Door, .. Services, Topics, Redis, Broker]) await process.DisposeAsync();
         _folder.Delete(recursive: true);
     }
 
