@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Tally.Shared.Hosting;
 
 namespace Tally.Shared.Contracts;
 
@@ -15,12 +16,12 @@ public sealed class HashKeyOptions
     public string? Value { get; set; }
 
     /// <summary>Reads the key.</summary>
-    /// <exception cref="InvalidOperationException">Missing, unreadable or not 64 hex digits; the message says what to do.</exception>
+    /// <exception cref="ConfigurationException">Missing, unreadable or not 64 hex digits; the message says what to do.</exception>
     public UserHasher CreateHasher()
     {
         if (!string.IsNullOrEmpty(Value)) return new UserHasher(Convert.FromHexString(Value));
         if (string.IsNullOrEmpty(File))
-            throw new InvalidOperationException("HashKey:File is not set: name a file with 64 hex digits (`make up` makes one), or set HashKey:Value.");
+            throw new ConfigurationException("HashKey:File is not set: name a file with 64 hex digits (`make up` makes one), or set HashKey:Value.");
         string text;
         try
         {
@@ -28,10 +29,10 @@ public sealed class HashKeyOptions
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidOperationException($"HashKey:File {File} cannot be read ({e.Message}): make one with `openssl rand -hex 32 > {File}`.", e);
+            throw new ConfigurationException($"HashKey:File {File} cannot be read ({e.Message}): make one with `openssl rand -hex 32 > {File}`.", e);
         }
         if (text.Length != 64 || !text.All(Uri.IsHexDigit))
-            throw new InvalidOperationException($"HashKey:File {File} must hold 64 hex digits (256 bits); it holds {text.Length} characters.");
+            throw new ConfigurationException($"HashKey:File {File} must hold 64 hex digits (256 bits); it holds {text.Length} characters.");
         return new UserHasher(Convert.FromHexString(text));
     }
 }

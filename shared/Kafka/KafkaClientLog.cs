@@ -7,21 +7,21 @@ namespace Tally.Shared.Kafka;
 public static partial class KafkaClientLog
 {
     public static ProducerBuilder<TKey, TValue> LogTo<TKey, TValue>(this ProducerBuilder<TKey, TValue> builder, ILogger logger) =>
-        builder.SetLogHandler((_, line) => Write(logger, line)).SetErrorHandler((client, error) => Error(logger, client.Name, error));
+        builder.SetLogHandler((_, line) => Take(logger, line)).SetErrorHandler((client, error) => Take(logger, client.Name, error));
 
     public static ConsumerBuilder<TKey, TValue> LogTo<TKey, TValue>(this ConsumerBuilder<TKey, TValue> builder, ILogger logger) =>
-        builder.SetLogHandler((_, line) => Write(logger, line)).SetErrorHandler((client, error) => Error(logger, client.Name, error));
+        builder.SetLogHandler((_, line) => Take(logger, line)).SetErrorHandler((client, error) => Take(logger, client.Name, error));
 
     public static AdminClientBuilder LogTo(this AdminClientBuilder builder, ILogger logger) =>
-        builder.SetLogHandler((_, line) => Write(logger, line)).SetErrorHandler((client, error) => Error(logger, client.Name, error));
+        builder.SetLogHandler((_, line) => Take(logger, line)).SetErrorHandler((client, error) => Take(logger, client.Name, error));
 
-    private static void Write(ILogger logger, LogMessage line)
+    public static void Take(ILogger logger, LogMessage line)
     {
         var level = (LogLevel)line.LevelAs(LogLevelType.MicrosoftExtensionsLogging);
         ClientLine(logger, level == LogLevel.Error ? LogLevel.Warning : level, line.Name, line.Facility, line.Message);
     }
 
-    private static void Error(ILogger logger, string client, Error error) =>
+    public static void Take(ILogger logger, string client, Error error) =>
         ClientError(logger, error.IsFatal ? LogLevel.Error : LogLevel.Warning, client, error.Code, error.Reason);
 
     [LoggerMessage(EventId = 9001, EventName = "KafkaClient", Message = "{Client} {Facility}: {Text}")]
