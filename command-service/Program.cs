@@ -1,3 +1,14 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-await app.RunAsync();
+using Tally.CommandService.Ingest;
+using Tally.Shared.Hosting;
+
+return await ServiceRun.RunAsync("command-service", () =>
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddServiceDefaults("command-service", defaultPort: 8081);
+    builder.AddIngest();
+
+    var app = builder.Build();
+    app.MapIngest();
+    app.MapHealth();
+    return app;
+});

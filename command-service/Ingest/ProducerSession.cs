@@ -1,0 +1,152 @@
+using Confluent.Kafka;
+using Tally.Shared.Hosting;
+using Tally.Shared.Kafka;
+
+namespace Tally.CommandService.Ingest;
+
+/// <summary>
+/// One native producer and the events under way through it. When the producer turns fatal the session is abandoned as a whole: its
+/// events are answered as not confirmed, and a late report finds nobody waiting, since a session's events are never used by another.
+/// </summary>
+public sealed class ProducerSession : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Stack<PendingEvent> _free = new();
+    private readonly List<PendingEvent> _all = [];
+    private readonly int _limit;
+    private readonly IProducer<byte[], byte[]> _producer;
+    private readonly IAdminClient _admin;
+    private readonly string _topic;
+    private long _confirmed;
+    private bool _abandoned;
+    private volatile bool _fatal;
+
+    /// <param name="kafka">Which Kafka.</param>
+    /// <param name="ingest">Limits.</param>
+    /// <param name="trouble">Called on a thread of the client when it lost all brokers or turned fatal.</param>
+    /// <param name="logger">Takes the client's own lines.</param>
+    /// <exception cref="ConfigurationException">The client refuses one of its properties; the message names it.</exception>
+    public ProducerSession(KafkaOptions kafka, IngestOptions ingest, Action trouble, ILogger logger)
+    {
+        _topic = kafka.Topics.Events;
+        _limit = ingest.MaxInFlight;
+        try
+        {
+            _producer = new ProducerBuilder<byte[], byte[]>(Config(kafka, ingest))
+                .SetLogHandler((_, line) => KafkaClientLog.Take(logger, line))
+                .SetErrorHandler((client, error) => OnError(client, error, trouble, logger))
+                .Build();
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or KafkaException)
+        {
+            throw new ConfigurationException($"Kafka:Client or Ingest holds a value the Kafka client refuses: {e.Message.TrimEnd('.')}.", e);
+        }
+        _admin = new DependentAdminClientBuilder(_producer.Handle).Build();
+    }
+
+    /// <summary>The producer will never send again.</summary>
+    public bool Fatal => _fatal;
+
+    /// <summary>Events confirmed so far; only ever grows.</summary>
+    public long Confirmed => Volatile.Read(ref _confirmed);
+
+    /// <summary>Events under way.</summary>
+    public int InFlight
+    {
+        get
+        {
+            lock (_lock) return _all.Count - _free.Count;
+        }
+    }
+
+    /// <summary>Hands an event to Kafka; the answer comes with its delivery report.</summary>
+    public ValueTask<Delivery> SendAsync(in EventRecord record, Headers headers)
+    {
+        if (Rent(out var refused) is not { } pending) return new ValueTask<Delivery>(new Delivery(refused));
+        pending.Fill(record, headers);
+        try
+        {
+            _producer.Produce(_topic, pending.Message, pending.OnReport);
+        }
+        catch (Exception e) when (e is KafkaException or ObjectDisposedException)
+        {
+            var full = e is KafkaException { Error.Code: ErrorCode.Local_QueueFull };
+            pending.Complete(new Delivery(full ? DeliveryOutcome.Overloaded : DeliveryOutcome.Away));
+        }
+        return pending.Completion;
+    }
+
+    /// <summary>Partitions of the events' topic.</summary>
+    /// <exception cref="KafkaException">No broker answered within the limit, or the topic does not exist.</exception>
+    public int CountPartitions(TimeSpan limit)
+    {
+        var topic = _admin.GetMetadata(_topic, limit).Topics[0];
+        if (topic.Error.IsError) throw new KafkaException(topic.Error);
+        return topic.Partitions.Count;
+    }
+
+    /// <summary>Answers every event under way as not confirmed and takes no further one.</summary>
+    /// <returns>How many were under way.</returns>
+    public int Abandon()
+    {
+        lock (_lock)
+        {
+            _abandoned = true;
+            var waiting = _all.Count - _free.Count;
+            foreach (var pending in _all) pending.Complete(new Delivery(DeliveryOutcome.NotConfirmed));
+            return waiting;
+        }
+    }
+
+    /// <summary>Waits until every event has its report.</summary>
+    /// <returns>How many have none when the limit ends.</returns>
+    public int Flush(TimeSpan limit) => _producer.Flush(limit);
+
+    public void Dispose()
+    {
+        _admin.Dispose();
+        _producer.Dispose();
+    }
+
+    internal void CountConfirmed() => Volatile.Write(ref _confirmed, _confirmed + 1); // only the client's poll thread writes
+
+    internal void Return(PendingEvent pending)
+    {
+        lock (_lock) _free.Push(pending);
+    }
+
+    private PendingEvent? Rent(out DeliveryOutcome refused)
+    {
+        lock (_lock)
+        {
+            refused = DeliveryOutcome.Away;
+            if (_abandoned || _fatal) return null;
+            if (!_free.TryPop(out var pending))
+            {
+                refused = DeliveryOutcome.Overloaded;
+                if (_all.Count == _limit) return null;
+                _all.Add(pending = new PendingEvent(this));
+            }
+            // Within the lock: an event is either seen by Abandon or never sent.
+            pending.Arm();
+            return pending;
+        }
+    }
+
+    private void OnError(IClient client, Error error, Action trouble, ILogger logger)
+    {
+        KafkaClientLog.Take(logger, client.Name, error);
+        if (error.IsFatal) _fatal = true;
+        if (error.IsFatal || error.Code == ErrorCode.Local_AllBrokersDown) trouble();
+    }
+
+    private static ProducerConfig Config(KafkaOptions kafka, IngestOptions ingest)
+    {
+        var config = KafkaClientConfig.Producer(kafka, "command-service");
+        config.LingerMs = ingest.Linger.TotalMilliseconds;
+        config.MessageTimeoutMs = (int)ingest.DeliveryTimeout.TotalMilliseconds;
+        config.DeliveryReportFields = "status";
+        config.QueueBufferingMaxMessages = Math.Max(ingest.MaxInFlight, 1000);
+        return config;
+    }
+}
