@@ -53,6 +53,23 @@ public sealed class SourceProgress
         return true;
     }
 
+    /// <summary>The further one of two in every partition; either may be null.</summary>
+    public static SourceProgress? Furthest(SourceProgress? a, SourceProgress? b)
+    {
+        if (a is null || b is null) return a ?? b;
+        var furthest = new List<PartitionProgress>();
+        var count = Math.Max(a.PartitionCount, b.PartitionCount);
+        for (var i = 0; i < count; i++)
+            if (Further(a[i], b[i]) is { } progress) furthest.Add(progress);
+        return new SourceProgress(count, furthest);
+    }
+
+    private static PartitionProgress? Further(PartitionProgress? a, PartitionProgress? b)
+    {
+        if (a is not { } left || b is not { } right) return a ?? b;
+        return (left.Generation, left.NextOffset, left.AsOfMs).CompareTo((right.Generation, right.NextOffset, right.AsOfMs)) >= 0 ? a : b;
+    }
+
     /// <summary>True when the event at <paramref name="offset"/> of <paramref name="partition"/> is in the numbers.</summary>
     public bool HasReached(int partition, long offset) => this[partition] is { } p && p.NextOffset > offset;
 }
