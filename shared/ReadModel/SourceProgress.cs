@@ -53,6 +53,9 @@ public sealed class SourceProgress
         return true;
     }
 
+    /// <summary>True when the event at <paramref name="offset"/> of <paramref name="partition"/> is in the numbers.</summary>
+    public bool HasReached(int partition, long offset) => this[partition] is { } p && p.NextOffset > offset;
+
     /// <summary>The further one of two in every partition; either may be null.</summary>
     public static SourceProgress? Furthest(SourceProgress? a, SourceProgress? b)
     {
@@ -69,7 +72,4 @@ public sealed class SourceProgress
         if (a is not { } left || b is not { } right) return a ?? b;
         return (left.Generation, left.NextOffset, left.AsOfMs).CompareTo((right.Generation, right.NextOffset, right.AsOfMs)) >= 0 ? a : b;
     }
-
-    /// <summary>True when the event at <paramref name="offset"/> of <paramref name="partition"/> is in the numbers.</summary>
-    public bool HasReached(int partition, long offset) => this[partition] is { } p && p.NextOffset > offset;
 }
