@@ -1,3 +1,15 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-await app.RunAsync();
+using Tally.ProcessorService.Engine;
+using Tally.ProcessorService.Topics;
+using Tally.Shared.Hosting;
+
+if (args is [CreateTopicsCommand.Verb, .. var rest]) return await CreateTopicsCommand.RunAsync(rest);
+
+return await ServiceRun.RunAsync("processor-service", () =>
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddServiceDefaults("processor-service", defaultPort: 8083);
+    builder.AddProcessor();
+    var app = builder.Build();
+    app.MapHealth();
+    return app;
+});

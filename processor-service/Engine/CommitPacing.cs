@@ -1,0 +1,28 @@
+namespace Tally.ProcessorService.Engine;
+
+/// <summary>
+/// When to commit: soon while the topic is followed closely, seldom under backlog. Whether there is a backlog shows in the reader: as
+/// long as it never runs dry, more is waiting.
+/// </summary>
+public sealed class CommitPacing(ProcessorOptions options)
+{
+    /// <param name="sinceFirst">Time since the first event that is not committed yet.</param>
+    /// <param name="records">Events not committed yet.</param>
+    /// <param name="drained">Nothing more was waiting at the last look.</param>
+    public bool IsDue(TimeSpan sinceFirst, int records, bool drained)
+    {
+        if (records == 0) return false;
+        if (records >= options.BacklogCommitRecords || sinceFirst >= options.BacklogCommitInterval) return true;
+        return drained && sinceFirst >= options.CommitInterval;
+    }
+
+    /// <summary>How long the reader may wait for the next event.</summary>
+    public TimeSpan Wait(TimeSpan sinceFirst, int records, TimeSpan untilHeartbeat)
+    {
+        var wait = records == 0 ? untilHeartbeat : options.CommitInterval - sinceFirst;
+        return wait < TimeSpan.Zero ? TimeSpan.Zero : wait < Longest ? wait : Longest;
+    }
+
+    // So that the loop shows life and sees the request to stop.
+    private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(100);
+}

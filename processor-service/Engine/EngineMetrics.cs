@@ -1,0 +1,46 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace Tally.ProcessorService.Engine;
+
+/// <summary>The service's instruments and its activity source.</summary>
+public static class EngineMetrics
+{
+    public const string Name = "Tally.ProcessorService";
+
+    public static readonly ActivitySource Activities = new(Name);
+    private static readonly Meter Meter = new(Name);
+
+    /// <summary>Tags: outcome (counted, duplicate, dead_lettered).</summary>
+    public static readonly Counter<long> Events = Meter.CreateCounter<long>("tally.processor.events", "{event}", "Events by what became of them, once committed");
+
+    /// <summary>Tags: outcome (committed, migrated, corrupted, broker_away).</summary>
+    public static readonly Counter<long> Commits = Meter.CreateCounter<long>("tally.processor.commits", "{commit}", "Transactions by how they ended");
+
+    public static readonly Histogram<double> CommitDuration = Meter.CreateHistogram(
+        "tally.processor.commit.duration", "s", "Time from the first record written to the end of the transaction", null, Buckets);
+
+    public static readonly Counter<long> RestoredRecords = Meter.CreateCounter<long>(
+        "tally.processor.restored.records", "{record}", "Changelog records read to restore state");
+
+    public static readonly Histogram<double> RestoreDuration = Meter.CreateHistogram(
+        "tally.processor.restore.duration", "s", "Time from an assignment to its first event", null, Buckets);
+
+    public static readonly KeyValuePair<string, object?> Counted = new("outcome", "counted");
+    public static readonly KeyValuePair<string, object?> Duplicate = new("outcome", "duplicate");
+    public static readonly KeyValuePair<string, object?> DeadLettered = new("outcome", "dead_lettered");
+
+    private static readonly ConcurrentDictionary<int, long> LagByPartition = [];
+
+    static EngineMetrics() => Meter.CreateObservableGauge("tally.processor.lag", ObserveLag, "{record}", "Offsets between the partition's end and the last commit");
+
+    private static InstrumentAdvice<double> Buckets => new() { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] };
+
+    public static void SetLag(int partition, long lag) => LagByPartition[partition] = lag;
+
+    public static void ForgetLag(int partition) => LagByPartition.TryRemove(partition, out _);
+
+    private static IEnumerable<Measurement<long>> ObserveLag() =>
+        LagByPartition.Select(pair => new Measurement<long>(pair.Value, new KeyValuePair<string, object?>("partition", pair.Key)));
+}

@@ -1,0 +1,53 @@
+using Confluent.Kafka;
+using Tally.ProcessorService.Engine.Broker;
+using Tally.Shared.Contracts;
+
+namespace Tally.ProcessorService.Engine;
+
+/// <summary>Topics of a job. Input partition p yields into partition p of each of the others.</summary>
+public sealed record JobTopics(string Input, string Output, string Changelog, string DeadLetter)
+{
+    public IEnumerable<string> All => [Input, Output, Changelog, DeadLetter];
+}
+
+/// <summary>A job the engine runs: pure logic in, records out.</summary>
+public interface IJob
+{
+    string Name { get; }
+    JobTopics Topics { get; }
+
+    /// <summary>Order of rebuilds; state of another generation is not ours.</summary>
+    int Generation { get; }
+
+    /// <param name="partition">Input partition whose events the task will be given, in their order.</param>
+    /// <param name="partitionCount">Partitions of the input topic.</param>
+    IJobTask CreateTask(int partition, int partitionCount);
+}
+
+/// <summary>One input partition of a job. Nothing in it may depend on anything but the records it was given.</summary>
+public interface IJobTask
+{
+    /// <summary>Takes one record of the changelog that is not progress.</summary>
+    void Restore(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, Headers? headers);
+
+    /// <summary>Takes the job's part of a restored progress record.</summary>
+    /// <returns>Null, or one sentence that says why this process must not go on from there.</returns>
+    string? Resume(Progress progress);
+
+    Outcome Process(in LogRecord record);
+
+    /// <summary>Hands out what changed since the last call.</summary>
+    /// <param name="nextOffset">Every record below it was processed.</param>
+    /// <param name="emit">Takes the records.</param>
+    void Emit(long nextOffset, IEmit emit);
+
+    /// <summary>Fills in the job's part of a progress record.</summary>
+    void Describe(Progress progress);
+}
+
+/// <summary>Where a task's records go: its own partition of the job's topics.</summary>
+public interface IEmit
+{
+    void Output(byte[] key, byte[] value, byte[] type);
+    void Changelog(byte[] key, byte[] value, byte[] type);
+}

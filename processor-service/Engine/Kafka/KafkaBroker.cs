@@ -1,0 +1,118 @@
+using Confluent.Kafka;
+using Tally.ProcessorService.Engine.Broker;
+using Tally.Shared.Kafka;
+
+namespace Tally.ProcessorService.Engine.Kafka;
+
+/// <summary>Kafka, or what speaks its protocol, through Confluent's client.</summary>
+public sealed class KafkaBroker(KafkaOptions kafka, ProcessorOptions options, EngineStatus status, TimeProvider clock, ILogger<KafkaBroker> logger) : IBroker
+{
+    private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(5);
+
+    private IConsumer<Ignore, Ignore>? _probe;
+
+    public int? CountPartitions(string topic)
+    {
+        try
+        {
+            using var admin = new DependentAdminClientBuilder(Probe.Handle).Build();
+            var found = admin.GetMetadata(topic, QuestionLimit).Topics.Find(t => t.Topic == topic);
+            if (found is null || found.Error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic || found.Partitions.Count == 0) return null;
+            if (found.Error.IsError) throw new KafkaException(found.Error);
+            return found.Partitions.Count;
+        }
+        catch (KafkaException e)
+        {
+            throw KafkaFaults.OfQuestion(e, $"Metadata of {topic}");
+        }
+    }
+
+    public LogEnds QueryEnds(string topic, int partition)
+    {
+        try
+        {
+            var ends = Probe.QueryWatermarkOffsets(new TopicPartition(topic, partition), QuestionLimit);
+            return new LogEnds(ends.Low, ends.High);
+        }
+        catch (KafkaException e)
+        {
+            throw KafkaFaults.OfQuestion(e, $"Ends of {topic} partition {partition}");
+        }
+    }
+
+    public IInputLog OpenInput(string topic, IAssignmentListener listener)
+    {
+        var config = KafkaClientConfig.Consumer(kafka, ClientId("input"), options.Group);
+        config.GroupInstanceId = options.StaticMembership ? options.Instance : null;
+        config.SessionTimeoutMs = (int)options.SessionTimeout.TotalMilliseconds;
+        config.HeartbeatIntervalMs = (int)options.SessionTimeout.TotalMilliseconds / 4;
+        config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
+        config.FetchWaitMaxMs = (int)options.FetchWait.TotalMilliseconds;
+        config.QueuedMinMessages = options.PrefetchRecords;
+        config.QueuedMaxMessagesKbytes = options.PrefetchKilobytes;
+        config.ConsumeResultFields = "headers,timestamp";
+        Protect(config);
+        return new KafkaInputLog(config, topic, options.Instance, listener, logger);
+    }
+
+    public IRecordLog OpenReplay(string topic, IReadOnlyCollection<PartitionOffset> from)
+    {
+        var config = KafkaClientConfig.Consumer(kafka, ClientId("replay"), options.Group);
+        config.QueuedMaxMessagesKbytes = options.PrefetchKilobytes;
+        config.FetchWaitMaxMs = 50;
+        config.ConsumeResultFields = "headers";
+        Protect(config);
+        return new KafkaReplayLog(config, topic, from, logger);
+    }
+
+    public ITransactionLog OpenTransactions(CancellationToken cancellation)
+    {
+        var config = KafkaClientConfig.Producer(kafka, ClientId("output"));
+        config.TransactionalId = options.TransactionalId;
+        config.TransactionTimeoutMs = (int)options.TransactionTimeout.TotalMilliseconds;
+        config.EnableIdempotence = true;
+        config.Acks = Acks.All;
+        config.EnableDeliveryReports = false;
+        config.LingerMs = 5;
+        // A dead letter is at most this large, beside its headers.
+        config.MessageMaxBytes = Math.Max(1_000_000, options.DeadLetterBytes + 100_000);
+        var transactions = new KafkaTransactionLog(config, clock, logger);
+        try
+        {
+            transactions.Initialise(status, cancellation);
+            return transactions;
+        }
+        catch
+        {
+            transactions.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => _probe?.Dispose();
+
+    /// <summary>Asks about logs as they are, open transactions included.</summary>
+    private IConsumer<Ignore, Ignore> Probe
+    {
+        get
+        {
+            if (_probe is not null) return _probe;
+            var config = KafkaClientConfig.Consumer(kafka, ClientId("probe"), options.Group);
+            config.IsolationLevel = IsolationLevel.ReadUncommitted;
+            return _probe = new ConsumerBuilder<Ignore, Ignore>(config).LogTo(logger).Build();
+        }
+    }
+
+    /// <summary>What exactly-once rests on is not for Kafka:Client to change.</summary>
+    private static void Protect(ConsumerConfig config)
+    {
+        config.IsolationLevel = IsolationLevel.ReadCommitted;
+        config.EnableAutoCommit = false;
+        config.EnableAutoOffsetStore = false;
+        config.EnablePartitionEof = true;
+        config.AutoOffsetReset = AutoOffsetReset.Error;
+        config.AllowAutoCreateTopics = false;
+    }
+
+    private string ClientId(string role) => $"tally-processor-{options.Instance}-{role}";
+}

@@ -1,0 +1,129 @@
+using System.Runtime.ExceptionServices;
+using Confluent.Kafka;
+using Tally.ProcessorService.Engine.Broker;
+using Tally.Shared.Hosting;
+using Tally.Shared.Kafka;
+
+namespace Tally.ProcessorService.Engine.Kafka;
+
+/// <summary>The group's consumer. Rebalances run inside <see cref="TryRead"/>; what a handler throws comes out of it.</summary>
+public sealed class KafkaInputLog : KafkaRecordLog, IInputLog
+{
+    private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(10);
+
+    private readonly string _topic;
+    private readonly string _instance;
+    private IAssignmentListener? _listener;
+    private ExceptionDispatchInfo? _fault;
+    private Error? _fatal;
+    private bool _closed;
+
+    public KafkaInputLog(ConsumerConfig config, string topic, string instance, IAssignmentListener listener, ILogger logger)
+    {
+        _topic = topic;
+        _instance = instance;
+        _listener = listener;
+        Consumer = new ConsumerBuilder<Scratch, Scratch>(config)
+            .SetKeyDeserializer(new ScratchDeserializer())
+            .SetValueDeserializer(new ScratchDeserializer())
+            .SetLogHandler((_, line) => KafkaClientLog.Take(logger, line))
+            .SetErrorHandler((client, error) =>
+            {
+                KafkaClientLog.Take(logger, client.Name, error);
+                if (error.IsFatal) _fatal = error;
+            })
+            .SetPartitionsAssignedHandler(Assigned)
+            .SetPartitionsRevokedHandler((_, partitions) => Tell(listener => listener.Revoked(Numbers(partitions))))
+            .SetPartitionsLostHandler((_, partitions) => Tell(listener => listener.Lost(Numbers(partitions))))
+            .Build();
+        Consumer.Subscribe(topic);
+    }
+
+    public bool Joined => Consumer.MemberId is { Length: > 0 };
+
+    public IConsumerGroupMetadata Membership => Consumer.ConsumerGroupMetadata;
+
+    public string Topic => _topic;
+
+    protected override IConsumer<Scratch, Scratch> Consumer { get; }
+
+    public override bool TryRead(TimeSpan wait, out LogRecord record)
+    {
+        try
+        {
+            return base.TryRead(wait, out record);
+        }
+        finally
+        {
+            ThrowFaults();
+        }
+    }
+
+    public IReadOnlyList<long?> Committed(IReadOnlyList<int> partitions)
+    {
+        try
+        {
+            // With read_committed the client asks for stable offsets only and waits while a former owner's transaction is open.
+            var found = Consumer.Committed(partitions.Select(p => new TopicPartition(_topic, p)), QuestionLimit);
+            var byPartition = found.ToDictionary(offset => offset.Partition.Value, offset => offset.Offset);
+            return [.. partitions.Select(p => byPartition[p] is { IsSpecial: false } offset ? offset.Value : (long?)null)];
+        }
+        catch (KafkaException e)
+        {
+            throw KafkaFaults.OfQuestion(e, "Committed offsets");
+        }
+    }
+
+    public long? LastKnownEnd(int partition) =>
+        Consumer.GetWatermarkOffsets(new TopicPartition(_topic, partition)).High is { IsSpecial: false } end ? end.Value : null;
+
+    public void Close()
+    {
+        _closed = true;
+        Consumer.Close();
+        ThrowFaults();
+    }
+
+    public override void Dispose()
+    {
+        // After a failed session no handler may commit any more. It is closed all the same: destroying a consumer that is still a member
+        // of its group hangs in librdkafka 2.0.2.
+        _listener = null;
+        if (!_closed) Consumer.Close();
+        Consumer.Dispose();
+    }
+
+    private IEnumerable<TopicPartitionOffset> Assigned(IConsumer<Scratch, Scratch> consumer, List<TopicPartition> partitions)
+    {
+        IReadOnlyList<long>? offsets = null;
+        Tell(listener => offsets = listener.Assigned(Numbers(partitions)));
+        // After a fault the session is over; nothing that is read any more is processed.
+        return [.. partitions.Select((p, i) => new TopicPartitionOffset(p, offsets is null ? Offset.End : new Offset(offsets[i])))];
+    }
+
+    private void Tell(Action<IAssignmentListener> tell)
+    {
+        if (_listener is not { } listener || _fault is not null) return;
+        try
+        {
+            tell(listener);
+        }
+        catch (Exception e)
+        {
+            _fault = ExceptionDispatchInfo.Capture(e);
+        }
+    }
+
+    private void ThrowFaults()
+    {
+        _fault?.Throw();
+        if (_fatal is { Code: ErrorCode.FencedInstanceId })
+            throw new ConfigurationException(
+                $"Another process runs with Processor:Instance={_instance} and has taken over: give every running instance a name of its own.");
+        if (_fatal is not null) throw KafkaFaults.OfInput(_fatal, null);
+    }
+
+    private static int[] Numbers(IEnumerable<TopicPartition> partitions) => [.. partitions.Select(p => p.Partition.Value)];
+
+    private static int[] Numbers(IEnumerable<TopicPartitionOffset> partitions) => [.. partitions.Select(p => p.Partition.Value)];
+}

@@ -1,0 +1,23 @@
+using Confluent.Kafka;
+using Tally.ProcessorService.Engine.Broker;
+using Tally.Shared.Kafka;
+
+namespace Tally.ProcessorService.Engine.Kafka;
+
+/// <summary>Committed records of assigned partitions, outside of any group.</summary>
+public sealed class KafkaReplayLog : KafkaRecordLog
+{
+    public KafkaReplayLog(ConsumerConfig config, string topic, IReadOnlyCollection<PartitionOffset> from, ILogger logger)
+    {
+        Consumer = new ConsumerBuilder<Scratch, Scratch>(config)
+            .SetKeyDeserializer(new ScratchDeserializer())
+            .SetValueDeserializer(new ScratchDeserializer())
+            .LogTo(logger)
+            .Build();
+        Consumer.Assign(from.Select(at => new TopicPartitionOffset(topic, at.Partition, at.Offset)));
+    }
+
+    protected override IConsumer<Scratch, Scratch> Consumer { get; }
+
+    public override void Dispose() => Consumer.Dispose();
+}

@@ -1,0 +1,120 @@
+using Confluent.Kafka;
+using Tally.ProcessorService.Engine.Broker;
+using Tally.Shared.Kafka;
+
+namespace Tally.ProcessorService.Engine.Kafka;
+
+/// <summary>The transactional producer of this process slot. After any fault it is disposed; the next one fences what it left.</summary>
+public sealed class KafkaTransactionLog : ITransactionLog
+{
+    private static readonly TimeSpan Slice = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan InitLimit = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan AbortLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan QueueFullWait = TimeSpan.FromMilliseconds(10);
+
+    private readonly IProducer<byte[]?, byte[]?> _producer;
+    private readonly TimeProvider _clock;
+
+    public KafkaTransactionLog(ProducerConfig config, TimeProvider clock, ILogger logger)
+    {
+        _clock = clock;
+        _producer = new ProducerBuilder<byte[]?, byte[]?>(config).LogTo(logger).Build();
+    }
+
+    /// <summary>Fences a former owner and ends its transaction; waits for the coordinator in slices so that a stop is seen.</summary>
+    public void Initialise(EngineStatus status, CancellationToken cancellation)
+    {
+        var began = _clock.GetTimestamp();
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            status.Beat();
+            try
+            {
+                _producer.InitTransactions(Slice);
+                return;
+            }
+            catch (KafkaException e) when (e is KafkaRetriableException || e.Error.Code == ErrorCode.Local_TimedOut)
+            {
+                if (_clock.GetElapsedTime(began) > InitLimit) throw KafkaFaults.OfQuestion(e, "InitTransactions");
+            }
+            catch (KafkaException e)
+            {
+                throw KafkaFaults.OfTransaction(e, "InitTransactions");
+            }
+        }
+    }
+
+    public void Begin() => Do("BeginTransaction", _producer.BeginTransaction);
+
+    public void Write(string topic, int partition, in OutputRecord record)
+    {
+        var message = new Message<byte[]?, byte[]?> { Key = record.Key, Value = record.Value, Headers = record.Headers };
+        var to = new TopicPartition(topic, partition);
+        while (true)
+        {
+            try
+            {
+                _producer.Produce(to, message);
+                return;
+            }
+            catch (ProduceException<byte[]?, byte[]?> e) when (e.Error.Code == ErrorCode.Local_QueueFull)
+            {
+                // The broker takes records at its own pace; a transaction that never gets through ends by its time-out.
+                _producer.Poll(QueueFullWait);
+            }
+            catch (KafkaException e)
+            {
+                throw KafkaFaults.OfTransaction(e, "Produce");
+            }
+        }
+    }
+
+    public void Commit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit)
+    {
+        var group = (KafkaInputLog)input;
+        var next = offsets.Select(at => new TopicPartitionOffset(group.Topic, at.Partition, at.Offset)).ToArray();
+        try
+        {
+            Do("SendOffsetsToTransaction", () => _producer.SendOffsetsToTransaction(next, group.Membership, limit));
+            Do("CommitTransaction", () => _producer.CommitTransaction(limit));
+        }
+        catch (CorruptedException)
+        {
+            // Only so that readers wait no longer than needed; the outcome of what came before stays unknown to us.
+            TryAbort();
+            throw;
+        }
+        catch (MigratedException)
+        {
+            TryAbort();
+            throw;
+        }
+    }
+
+    public void Dispose() => _producer.Dispose();
+
+    private void TryAbort()
+    {
+        try
+        {
+            _producer.AbortTransaction(AbortLimit);
+        }
+        catch (KafkaException)
+        {
+            // Initialising the transactional id again ends it.
+        }
+    }
+
+    private static void Do(string step, Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (KafkaException e)
+        {
+            throw KafkaFaults.OfTransaction(e, step);
+        }
+    }
+}

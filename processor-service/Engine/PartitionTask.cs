@@ -1,0 +1,153 @@
+using Confluent.Kafka;
+using Google.Protobuf;
+using Tally.ProcessorService.Engine.Broker;
+using Tally.Shared.Contracts;
+using Tally.Shared.Kafka;
+
+namespace Tally.ProcessorService.Engine;
+
+/// <summary>One input partition: the job's task, how far it has come, what became of the records, what is to be written.</summary>
+public sealed class PartitionTask(IJob job, int partition, int partitionCount, IJobTask task, DeadLetterWriter deadLetterWriter)
+{
+    private readonly SortedDictionary<string, long> _deadLettered = new(StringComparer.Ordinal);
+    private readonly List<OutputRecord> _deadLetters = [];
+    private long _counted;
+    private long _duplicate;
+    private long _asOfMs;
+    private long _lastAppendMs;
+    private long _sinceMs;
+    private (long Counted, long Duplicate, long Dead) _told;
+
+    public int Partition => partition;
+
+    /// <summary>Next input offset to read.</summary>
+    public long NextOffset { get; private set; }
+
+    /// <summary>Everything readable was read, and nothing has come since.</summary>
+    public bool AtEnd { get; private set; }
+
+    /// <summary>Records processed since the last commit.</summary>
+    public int Uncommitted { get; private set; }
+
+    /// <summary>When progress was last committed, in ticks of the engine's clock; 0 before the first time.</summary>
+    public long CommittedAt { get; set; }
+
+    public IJobTask Task => task;
+
+    /// <summary>Begins where a restored progress record ends.</summary>
+    public string? Resume(Progress progress)
+    {
+        NextOffset = progress.NextOffset;
+        _asOfMs = progress.AsOfMs;
+        _sinceMs = progress.SinceMs;
+        _lastAppendMs = progress.LastAppendMs;
+        _counted = progress.Outcomes?.Counted ?? 0;
+        _duplicate = progress.Outcomes?.Duplicate ?? 0;
+        foreach (var (reason, count) in progress.Outcomes?.DeadLettered ?? []) _deadLettered[reason] = count;
+        _told = (_counted, _duplicate, _deadLettered.Values.Sum());
+        return task.Resume(progress);
+    }
+
+    public void StartAt(long offset, long nowMs)
+    {
+        NextOffset = offset;
+        if (_sinceMs == 0) _sinceMs = nowMs;
+    }
+
+    public Outcome Process(in LogRecord record)
+    {
+        var outcome = task.Process(record);
+        switch (outcome.Kind)
+        {
+            case OutcomeKind.Counted:
+                _counted++;
+                break;
+            case OutcomeKind.Duplicate:
+                _duplicate++;
+                break;
+            default:
+                _deadLettered[outcome.Reason] = _deadLettered.GetValueOrDefault(outcome.Reason) + 1;
+                _deadLetters.Add(deadLetterWriter.Write(record, outcome));
+                break;
+        }
+        NextOffset = record.Offset + 1;
+        _lastAppendMs = record.TimestampMs;
+        AtEnd = false;
+        Uncommitted++;
+        return outcome;
+    }
+
+    public void ReachedEnd() => AtEnd = true;
+
+    /// <summary>Adds all that changed to the open transaction, progress last.</summary>
+    /// <param name="transaction">The open transaction.</param>
+    /// <param name="nowMs">Unix time in ms.</param>
+    /// <param name="readUpToMs">Every event appended before this Unix time (ms) had been handed to us when the reader last ran dry.</param>
+    /// <param name="trace">Headers that continue the trace of the batch.</param>
+    public void Write(ITransactionLog transaction, long nowMs, long readUpToMs, IReadOnlyList<IHeader> trace)
+    {
+        var emit = new Emit(transaction, job.Topics, partition, trace);
+        foreach (var letter in _deadLetters) transaction.Write(job.Topics.DeadLetter, partition, letter);
+        task.Emit(NextOffset, emit);
+        // A record's timestamp is its producer's clock: it may run ahead, ours bounds it.
+        var readTo = AtEnd ? readUpToMs : Math.Min(_lastAppendMs, readUpToMs);
+        _asOfMs = Math.Max(_asOfMs, readTo);
+        var progress = Progress(nowMs).ToByteArray();
+        emit.Changelog(RecordKeys.ChangelogProgress, progress, RecordTypes.Progress);
+        emit.Output(RecordKeys.Progress(partition), progress, RecordTypes.Progress);
+    }
+
+    public void Committed(long at)
+    {
+        _deadLetters.Clear();
+        CountEvents();
+        Uncommitted = 0;
+        CommittedAt = at;
+    }
+
+    /// <summary>Metrics tell only what is committed.</summary>
+    private void CountEvents()
+    {
+        var (counted, duplicate) = (_counted, _duplicate);
+        var dead = _deadLettered.Values.Sum();
+        if (counted > _told.Counted) EngineMetrics.Events.Add(counted - _told.Counted, EngineMetrics.Counted);
+        if (duplicate > _told.Duplicate) EngineMetrics.Events.Add(duplicate - _told.Duplicate, EngineMetrics.Duplicate);
+        if (dead > _told.Dead) EngineMetrics.Events.Add(dead - _told.Dead, EngineMetrics.DeadLettered);
+        _told = (counted, duplicate, dead);
+    }
+
+    private Progress Progress(long nowMs)
+    {
+        var progress = new Progress
+        {
+            Generation = job.Generation,
+            Partition = partition,
+            NextOffset = NextOffset,
+            Outcomes = new Outcomes { Counted = _counted, Duplicate = _duplicate },
+            AsOfMs = _asOfMs,
+            CommittedAtMs = nowMs,
+            SinceMs = _sinceMs,
+            PartitionCount = partitionCount,
+            Partitioner = KafkaClientConfig.PartitionerName,
+            LastAppendMs = _lastAppendMs,
+            InputTopic = job.Topics.Input,
+        };
+        foreach (var (reason, count) in _deadLettered) progress.Outcomes.DeadLettered.Add(reason, count);
+        task.Describe(progress);
+        return progress;
+    }
+
+    private sealed class Emit(ITransactionLog transaction, JobTopics topics, int partition, IReadOnlyList<IHeader> trace) : IEmit
+    {
+        public void Output(byte[] key, byte[] value, byte[] type) => Write(topics.Output, key, value, type, trace);
+
+        public void Changelog(byte[] key, byte[] value, byte[] type) => Write(topics.Changelog, key, value, type, []);
+
+        private void Write(string topic, byte[] key, byte[] value, byte[] type, IReadOnlyList<IHeader> more)
+        {
+            var headers = new Headers { { RecordTypes.Header, type } };
+            foreach (var header in more) headers.Add(header.Key, header.GetValueBytes());
+            transaction.Write(topic, partition, new OutputRecord(key, value, headers));
+        }
+    }
+}

@@ -1,0 +1,106 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace Tally.ProcessorService.Engine;
+
+/// <summary>Section <c>Processor</c>: how the engine runs its job.</summary>
+public sealed class ProcessorOptions
+{
+    public const string Section = "Processor";
+    public const string Native = "native";
+    public const string Streamiz = "streamiz";
+
+    /// <summary>Which engine runs the job: <c>native</c>, or <c>streamiz</c> where its package is part of the build.</summary>
+    [RegularExpression("^(native|streamiz)$", ErrorMessage = "Processor:Engine must be native or streamiz.")]
+    public string Engine { get; set; } = Native;
+
+    /// <summary>Consumer group; the instances that share the partitions have the same one.</summary>
+    [Required(AllowEmptyStrings = false, ErrorMessage = "Processor:Group is empty: set it to the name of the consumer group.")]
+    public string Group { get; set; } = "tally-processor-analytics";
+
+    /// <summary>First part of the transactional id, the rest is <see cref="Instance"/>.</summary>
+    [Required(AllowEmptyStrings = false, ErrorMessage = "Processor:TransactionalIdPrefix is empty: set it to a name no other application uses.")]
+    public string TransactionalIdPrefix { get; set; } = "tally-processor-analytics";
+
+    /// <summary>Name of this process slot, the same after every restart and unlike that of any other running instance.</summary>
+    [RegularExpression("^[A-Za-z0-9._-]{1,100}$", ErrorMessage = "Processor:Instance must be 1 to 100 letters, digits, dots, dashes or underscores.")]
+    public string Instance { get; set; } = "1";
+
+    /// <summary>
+    /// Joins the group under the instance's name, so that a killed instance that comes back takes its partitions at once. Without it an
+    /// instance that ends for good hands over at once, and a killed one after <see cref="SessionTimeout"/>.
+    /// </summary>
+    public bool StaticMembership { get; set; } = true;
+
+    /// <summary>How long the group waits for a silent instance. Brokers allow 6 s at least unless told otherwise.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:05:00", ErrorMessage = "Processor:SessionTimeout must be from 1 second to 5 minutes.")]
+    public TimeSpan SessionTimeout { get; set; } = TimeSpan.FromSeconds(6);
+
+    /// <summary>Counts of another generation are not ours; a rebuild raises it and writes under topics of its own. 1 to 1,000,000.</summary>
+    [Range(1, 1_000_000, ErrorMessage = "Processor:Generation must be from 1 to 1000000.")]
+    public int Generation { get; set; } = 1;
+
+    /// <summary>Time from the first uncounted event to the commit while the topic is followed closely.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.005", "00:00:05", ErrorMessage = "Processor:CommitInterval must be from 5 milliseconds to 5 seconds.")]
+    public TimeSpan CommitInterval { get; set; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The same while a backlog is worked off.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.005", "00:00:08", ErrorMessage = "Processor:BacklogCommitInterval must be from 5 milliseconds to 8 seconds.")]
+    public TimeSpan BacklogCommitInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Most events of one commit, 1 to 10,000,000.</summary>
+    [Range(1, 10_000_000, ErrorMessage = "Processor:BacklogCommitRecords must be from 1 to 10000000.")]
+    public int BacklogCommitRecords { get; set; } = 500_000;
+
+    /// <summary>How often an idle partition says that it is up to date.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:01:00", ErrorMessage = "Processor:HeartbeatInterval must be from 100 milliseconds to 1 minute.")]
+    public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Longest a fetch waits at the broker for new events; an idle partition's numbers are as of this long ago.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:00:05", ErrorMessage = "Processor:FetchWait must be from 10 milliseconds to 5 seconds.")]
+    public TimeSpan FetchWait { get; set; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>After this long the broker ends the transaction of a process that fell silent.</summary>
+    [Range(typeof(TimeSpan), "00:00:02", "00:00:10", ErrorMessage = "Processor:TransactionTimeout must be from 2 to 10 seconds.")]
+    public TimeSpan TransactionTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>New user and id hashes a changelog record holds at most, 8 to 16,384.</summary>
+    [Range(8, 16_384, ErrorMessage = "Processor:ChunkHashes must be from 8 to 16384.")]
+    public int ChunkHashes { get; set; } = 256;
+
+    /// <summary>Events of a partition fetched ahead, about, 100 to 1,000,000.</summary>
+    [Range(100, 1_000_000, ErrorMessage = "Processor:PrefetchRecords must be from 100 to 1000000.")]
+    public int PrefetchRecords { get; set; } = 20_000;
+
+    /// <summary>Events fetched ahead in KiB over all partitions, about, 256 to 1,048,576.</summary>
+    [Range(256, 1_048_576, ErrorMessage = "Processor:PrefetchKilobytes must be from 256 to 1048576.")]
+    public int PrefetchKilobytes { get; set; } = 16_384;
+
+    /// <summary>A poison record larger than this (key and value in bytes) is cut to it in the dead letters, 1,024 to 100,000,000.</summary>
+    [Range(1024, 100_000_000, ErrorMessage = "Processor:DeadLetterBytes must be from 1024 to 100000000.")]
+    public int DeadLetterBytes { get; set; } = 900_000;
+
+    /// <summary>
+    /// Goes on at the oldest event there is when events were removed before they were counted, instead of refusing to start. Those events
+    /// are lost for the counts: only for a person to set, once.
+    /// </summary>
+    public bool AcceptLostEvents { get; set; }
+
+    public string TransactionalId => $"{TransactionalIdPrefix}-{Instance}";
+}
+
+/// <summary>Rules that span keys.</summary>
+public sealed class ProcessorOptionsRules : IValidateOptions<ProcessorOptions>
+{
+    public ValidateOptionsResult Validate(string? name, ProcessorOptions options)
+    {
+        var faults = new List<string>();
+        if (options.CommitInterval > options.BacklogCommitInterval)
+            faults.Add("Processor:CommitInterval must not be longer than Processor:BacklogCommitInterval.");
+        if (options.BacklogCommitInterval >= options.TransactionTimeout)
+            faults.Add("Processor:BacklogCommitInterval must be shorter than Processor:TransactionTimeout.");
+        if (options.Engine == ProcessorOptions.Streamiz)
+            faults.Add("Processor:Engine is streamiz, which is not part of this build: set it to native, or build with the full package set.");
+        return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+    }
+}

@@ -1,0 +1,50 @@
+using Microsoft.Extensions.Options;
+using Tally.ProcessorService.Engine.Broker;
+using Tally.ProcessorService.Engine.Kafka;
+using Tally.ProcessorService.Jobs.HourlyAnalytics;
+using Tally.Shared.Contracts;
+using Tally.Shared.Hosting;
+using Tally.Shared.Kafka;
+
+namespace Tally.ProcessorService.Engine;
+
+/// <summary>The processor's parts, one capability a line.</summary>
+public static class ProcessorServices
+{
+    public static WebApplicationBuilder AddProcessor(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddValidatedOptions<KafkaOptions>(KafkaOptions.Section);
+        services.AddValidatedOptions<HashKeyOptions>(HashKeyOptions.Section);
+        services.AddValidatedOptions<ProcessorOptions>(ProcessorOptions.Section);
+        services.AddSingleton<IValidateOptions<ProcessorOptions>, ProcessorOptionsRules>();
+        services.AddSingleton<EngineStatus>();
+        services.AddSingleton<IJob>(HourlyAnalytics);
+        services.AddSingleton<IBroker>(provider => new KafkaBroker(
+            Options<KafkaOptions>(provider),
+            Options<ProcessorOptions>(provider),
+            provider.GetRequiredService<EngineStatus>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<KafkaBroker>>()));
+        services.AddHostedService(Engine);
+        services.AddHealthChecks().AddCheck<EngineHealthCheck>("Engine", tags: [HealthEndpoints.Ready], timeout: TimeSpan.FromSeconds(2));
+        return builder;
+    }
+
+    private static HourlyAnalyticsJob HourlyAnalytics(IServiceProvider provider)
+    {
+        var options = Options<ProcessorOptions>(provider);
+        return new(Options<KafkaOptions>(provider).Topics, Options<HashKeyOptions>(provider).CreateHasher(), options.Generation, options.ChunkHashes);
+    }
+
+    private static NativeEngine Engine(IServiceProvider provider) => new(
+        provider.GetRequiredService<IBroker>(),
+        provider.GetRequiredService<IJob>(),
+        Options<ProcessorOptions>(provider),
+        provider.GetRequiredService<EngineStatus>(),
+        provider.GetRequiredService<IHostApplicationLifetime>(),
+        provider.GetRequiredService<TimeProvider>(),
+        provider.GetRequiredService<ILogger<NativeEngine>>());
+
+    private static T Options<T>(IServiceProvider provider) where T : class => provider.GetRequiredService<IOptions<T>>().Value;
+}

@@ -1,0 +1,191 @@
+using Tally.ProcessorService.Engine.Broker;
+
+namespace Tally.ProcessorService.Engine;
+
+/// <summary>
+/// One life of consumer, transactional producer and tasks. It ends with the first fault; what it held is thrown away, and the next
+/// session restores it. All of it runs on one thread.
+/// </summary>
+public sealed partial class Session : IAssignmentListener
+{
+    /// <summary>Records read between two looks at the clock.</summary>
+    private const int RecordsBetweenLooks = 128;
+
+    /// <summary>Dead letters are copies held until the commit; beyond this many bytes it comes early.</summary>
+    private const long DeadLetterBytesMax = 8 << 20;
+
+    private static readonly TimeSpan IdleAfter = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(3);
+
+    private readonly IBroker _broker;
+    private readonly IJob _job;
+    private readonly ProcessorOptions _options;
+    private readonly EngineStatus _status;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
+    private readonly CommitPacing _pacing;
+    private readonly TaskStart _start;
+    private readonly Commit _commit;
+    private readonly TaskTable _tasks;
+    private readonly BatchTrace _trace;
+    private CancellationToken _stopping;
+    private IInputLog _input = null!;
+    private long _firstUncommitted;
+    private int _uncommitted;
+    private long _deadLetterBytes;
+    private long _drainedAtMs;
+    private bool _drained;
+
+    public Session(IBroker broker, IJob job, ProcessorOptions options, int partitionCount, EngineStatus status, TimeProvider clock, ILogger logger)
+    {
+        _broker = broker;
+        _job = job;
+        _options = options;
+        _status = status;
+        _clock = clock;
+        _logger = logger;
+        _pacing = new CommitPacing(options);
+        _tasks = new TaskTable(partitionCount);
+        _start = new TaskStart(broker, job, options, partitionCount, status, clock, logger);
+        _trace = new BatchTrace(job.Topics.Input, options.Group, clock);
+        _commit = new Commit(clock);
+    }
+
+    /// <summary>Transactions committed so far.</summary>
+    public long Commits => _commit.Count;
+
+    /// <summary>Runs until <paramref name="stopping"/> is cancelled; then commits what is in hand and leaves.</summary>
+    /// <exception cref="SessionEndException">The session is over before its time.</exception>
+    /// <exception cref="Shared.Hosting.ConfigurationException">Only a person can mend it.</exception>
+    public void Run(CancellationToken stopping)
+    {
+        _stopping = stopping;
+        using var transactions = _broker.OpenTransactions(stopping);
+        _commit.Transactions = transactions;
+        _status.Enter(EngineStatus.Phase.Joining);
+        using var input = _broker.OpenInput(_job.Topics.Input, this);
+        _input = input;
+        try
+        {
+            while (!stopping.IsCancellationRequested) Turn();
+            CommitInHand(StopLimit);
+            input.Close();
+        }
+        finally
+        {
+            Drop(_status.Partitions);
+        }
+    }
+
+    public IReadOnlyList<long> Assigned(IReadOnlyList<int> partitions)
+    {
+        if (partitions.Count > 0)
+        {
+            _status.Enter(EngineStatus.Phase.Restoring);
+            foreach (var task in _start.Start(_input, partitions, _stopping)) _tasks.Add(task);
+        }
+        Owns();
+        return [.. partitions.Select(p => _tasks[p]!.NextOffset)];
+    }
+
+    public void Revoked(IReadOnlyList<int> partitions)
+    {
+        CommitInHand(_stopping.IsCancellationRequested ? StopLimit : _options.TransactionTimeout);
+        Drop(partitions);
+        Owns();
+    }
+
+    public void Lost(IReadOnlyList<int> partitions)
+    {
+        Drop(partitions);
+        throw new MigratedException($"The group gave partitions {string.Join(", ", partitions)} to somebody else.");
+    }
+
+    private void Turn()
+    {
+        _status.Beat();
+        var wait = _pacing.Wait(SinceFirst(), _uncommitted, UntilHeartbeat());
+        for (var i = 0; i < RecordsBetweenLooks; i++)
+        {
+            if (!_input.TryRead(wait, out var record))
+            {
+                _drained = true;
+                _drainedAtMs = _clock.GetUtcNow().ToUnixTimeMilliseconds();
+                break;
+            }
+            wait = TimeSpan.Zero;
+            Take(record);
+        }
+        if (_tasks.All.Length == 0) LookWhetherIdle();
+        if (_pacing.IsDue(SinceFirst(), _uncommitted, _drained)
+            || _deadLetterBytes > DeadLetterBytesMax
+            || (_drained && UntilHeartbeat() <= TimeSpan.Zero))
+            CommitInHand(_options.TransactionTimeout);
+    }
+
+    /// <summary>With more instances than partitions one is left without; that shows only in nothing being assigned for a while.</summary>
+    private void LookWhetherIdle()
+    {
+        if (_status.Now == EngineStatus.Phase.Joining && _input.Joined && _status.InPhase > IdleAfter) _status.Enter(EngineStatus.Phase.Idle);
+    }
+
+    private void Take(in Broker.LogRecord record)
+    {
+        if (_tasks[record.Partition] is not { } task) return;
+        if (record.IsEnd)
+        {
+            task.ReachedEnd();
+            return;
+        }
+        if (record.Offset < task.NextOffset) return;
+        _drained = false;
+        if (_uncommitted++ == 0) _firstUncommitted = _clock.GetTimestamp();
+        _trace.Take(record.Headers);
+        if (task.Process(record).Kind == OutcomeKind.DeadLettered) _deadLetterBytes += record.Key.Length + record.Value.Length;
+    }
+
+    private void CommitInHand(TimeSpan limit)
+    {
+        var due = _tasks.All.Where(task => task.Uncommitted > 0 || (task.AtEnd && UntilHeartbeat(task) <= TimeSpan.Zero)).ToArray();
+        if (due.Length == 0) return;
+        using var activity = _trace.Start(_uncommitted);
+        var readUpToMs = _drainedAtMs - (long)_options.FetchWait.TotalMilliseconds;
+        _commit.Run(_input, due, readUpToMs, BatchTrace.HeadersOf(activity), limit);
+        _uncommitted = 0;
+        _deadLetterBytes = 0;
+    }
+
+    private TimeSpan SinceFirst() => _uncommitted == 0 ? TimeSpan.Zero : _clock.GetElapsedTime(_firstUncommitted);
+
+    /// <summary>Time until the first idle partition must say that it is up to date.</summary>
+    private TimeSpan UntilHeartbeat()
+    {
+        var least = _options.HeartbeatInterval;
+        foreach (var task in _tasks.All)
+            if (task.AtEnd && UntilHeartbeat(task) is var until && until < least) least = until;
+        return least;
+    }
+
+    private TimeSpan UntilHeartbeat(PartitionTask task) =>
+        task.CommittedAt == 0 ? TimeSpan.Zero : _options.HeartbeatInterval - _clock.GetElapsedTime(task.CommittedAt);
+
+    private void Owns()
+    {
+        _status.Partitions = [.. _tasks.All.Select(task => task.Partition)];
+        _status.Enter(_tasks.All.Length > 0 ? EngineStatus.Phase.Running : EngineStatus.Phase.Joining);
+        Assignment(_logger, _status.Partitions);
+    }
+
+    private void Drop(IReadOnlyList<int> partitions)
+    {
+        foreach (var partition in partitions)
+        {
+            _tasks.Remove(partition);
+            EngineMetrics.ForgetLag(partition);
+        }
+        _status.Partitions = [.. _tasks.All.Select(task => task.Partition)];
+    }
+
+    [LoggerMessage(EventId = 3001, Level = LogLevel.Information, Message = "Counting partitions {Partitions}")]
+    private static partial void Assignment(ILogger logger, IReadOnlyList<int> partitions);
+}

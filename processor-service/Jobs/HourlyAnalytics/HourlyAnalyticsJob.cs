@@ -1,0 +1,18 @@
+using Tally.ProcessorService.Engine;
+using Tally.Shared.Contracts;
+using Tally.Shared.Kafka;
+
+namespace Tally.ProcessorService.Jobs.HourlyAnalytics;
+
+/// <summary>Clicks, impressions and exact unique users per GMT hour.</summary>
+public sealed class HourlyAnalyticsJob(TopicNames topics, UserHasher hasher, int generation, int chunkHashes) : IJob
+{
+    public string Name => "hourly-analytics";
+
+    public JobTopics Topics { get; } = new(topics.Events, topics.Hours, topics.Changelog, topics.DeadLetter);
+
+    public int Generation => generation;
+
+    public IJobTask CreateTask(int partition, int partitionCount) =>
+        new HourlyAnalyticsTask(partition, partitionCount, generation, chunkHashes, hasher);
+}
