@@ -66,6 +66,8 @@ public static class ServiceDefaults
         });
         // One line per state change, none per request.
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        // As long as this category logs at all, every request gets an Activity and a log scope, traced or not. Kestrel logs unhandled exceptions too.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
     }
 
     private static void Listen(WebApplicationBuilder builder, int defaultPort)

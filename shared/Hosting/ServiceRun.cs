@@ -15,6 +15,8 @@ public static class ServiceRun
     /// <returns>Exit code: 0 after a clean stop, 1 when a part failed, 2 when a setting is wrong.</returns>
     public static async Task<int> RunAsync(string service, Func<WebApplication> build)
     {
+        // Settings are read once, at start. Watching for changes would watch everything below the working directory, a broker's data among it.
+        Environment.SetEnvironmentVariable("DOTNET_hostBuilder__reloadConfigOnChange", "false");
         try
         {
             await using var app = build();
