@@ -26,8 +26,8 @@ public sealed class SourceProgress
 
     public PartitionProgress? this[int partition] => (uint)partition < (uint)_partitions.Length ? _partitions[partition] : null;
 
-    /// <summary>True when every partition has begun.</summary>
-    public bool Complete => Array.TrueForAll(_partitions, p => p is not null);
+    /// <summary>True when every partition has begun: a progress record of it has been read.</summary>
+    public bool Complete => _partitions.Length > 0 && Array.TrueForAll(_partitions, p => p is { AsOfMs: > 0 });
 
     /// <summary>The least over the partitions, Unix time in ms; 0 while a partition has not begun.</summary>
     public long AsOfMs
@@ -71,5 +71,13 @@ public sealed class SourceProgress
     {
         if (a is not { } left || b is not { } right) return a ?? b;
         return (left.Generation, left.NextOffset, left.AsOfMs).CompareTo((right.Generation, right.NextOffset, right.AsOfMs)) >= 0 ? a : b;
+    }
+
+    /// <summary>True when this source has read at least as far in analytics.hours as <paramref name="other"/>, partials without progress included.</summary>
+    public bool HasRead(SourceProgress other)
+    {
+        for (var i = 0; i < other._partitions.Length; i++)
+            if (other._partitions[i] is { } theirs && (this[i]?.Position ?? 0) < theirs.Position) return false;
+        return true;
     }
 }

@@ -1,0 +1,22 @@
+using System.Data.Common;
+
+namespace Tally.Shared.Archive;
+
+/// <summary>
+/// What differs between databases: opening, transactions, threads. The SQL is the same for all.
+/// </summary>
+public abstract class ArchiveDatabase
+{
+    /// <summary>Value of <c>db.system.name</c>.</summary>
+    public abstract string System { get; }
+
+    /// <summary>Runs <paramref name="work"/> in a read transaction: it sees one moment.</summary>
+    /// <exception cref="ArchiveNotReadyException">There is no archive yet.</exception>
+    public abstract Task<T> ReadAsync<T>(Func<DbTransaction, Task<T>> work, CancellationToken cancellation);
+
+    /// <summary>
+    /// Runs <paramref name="work"/> in a write transaction, committed when it returns, rolled back when it throws. When
+    /// <paramref name="cancellation"/> ends the wait, the transaction may still commit.
+    /// </summary>
+    public abstract Task<T> WriteAsync<T>(Func<DbTransaction, Task<T>> work, CancellationToken cancellation);
+}

@@ -1,0 +1,27 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Tally.Shared.Hosting;
+using Tally.Shared.ReadModel;
+
+namespace Tally.Shared.Archive;
+
+public static class ArchiveRegistration
+{
+    /// <summary>
+    /// The archive as <see cref="SqlHourArchive"/> (reading) and <see cref="SqlHourStore"/> (writing); reading is also one of the
+    /// <see cref="IHourSource"/>s and <see cref="IProgressRecordSource"/>s, told apart by their names.
+    /// </summary>
+    public static IServiceCollection AddArchive(this IServiceCollection services)
+    {
+        services.AddValidatedOptions<ArchiveOptions>(ArchiveOptions.Section);
+        services.AddSingleton<IValidateOptions<ArchiveOptions>, ArchiveOptionsCheck>();
+        services.TryAddSingleton<ArchiveDatabase, SqliteArchive>();
+        services.TryAddSingleton<SqlHourArchive>();
+        services.TryAddSingleton<SqlHourStore>();
+        services.TryAddSingleton<IHourPartialSource>(provider => provider.GetRequiredService<SqlHourArchive>());
+        services.AddSingleton<IHourSource>(provider => provider.GetRequiredService<SqlHourArchive>());
+        services.AddSingleton<IProgressRecordSource>(provider => provider.GetRequiredService<SqlHourArchive>());
+        return services;
+    }
+}
