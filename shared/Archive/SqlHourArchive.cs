@@ -67,8 +67,13 @@ public sealed class SqlHourArchive(ArchiveDatabase database) : IHourSource, IHou
     {
         public HourPartial Of(int generation, long hour) => new()
         {
-            Generation = generation, Hour = hour, Partition = (int)Partition, NextOffset = NextOffset,
-            Clicks = Clicks, Impressions = Impressions, UniqueUsers = UniqueUsers,
+            Generation = generation,
+            Hour = hour,
+            Partition = (int)Partition,
+            NextOffset = NextOffset,
+            Clicks = Clicks,
+            Impressions = Impressions,
+            UniqueUsers = UniqueUsers,
         };
     }
 }

@@ -53,13 +53,22 @@ internal sealed class RedisView : IAsyncDisposable
 
     public static HourPartial Partial(long hour, int partition, long nextOffset, long clicks, long impressions, long users, int generation = 1) => new()
     {
-        Hour = hour, Partition = partition, NextOffset = nextOffset, Clicks = clicks, Impressions = impressions, UniqueUsers = users,
+        Hour = hour,
+        Partition = partition,
+        NextOffset = nextOffset,
+        Clicks = clicks,
+        Impressions = impressions,
+        UniqueUsers = users,
         Generation = generation,
     };
 
     public static Progress Progress(int partition, long nextOffset, long asOfMs = 1000, int generation = 1) => new()
     {
-        Partition = partition, NextOffset = nextOffset, AsOfMs = asOfMs, PartitionCount = 2, Generation = generation,
+        Partition = partition,
+        NextOffset = nextOffset,
+        AsOfMs = asOfMs,
+        PartitionCount = 2,
+        Generation = generation,
         Outcomes = new Outcomes { Counted = nextOffset },
     };
 
