@@ -1,0 +1,257 @@
+using System.Collections.Concurrent;
+using Tally.LocalBroker.Protocol;
+using Tally.LocalBroker.Protocol.Messages;
+using Tally.LocalBroker.Server;
+using Tally.LocalBroker.Storage;
+
+namespace Tally.LocalBroker.Coordinators;
+
+/// <summary>
+/// Transactions on the protocol before KIP-890. Ending one is crash-atomic: the decision is stored first, then markers and offsets are written, then the
+/// completion is stored; a start finishes every decision it finds. Locks are taken in the order transaction, group, partition.
+/// </summary>
+internal sealed partial class TransactionCoordinator : IDisposable
+{
+    // Epochs stay below this, so that fencing can always add one more; then the id is replaced.
+    private const short EpochEnd = short.MaxValue - 2;
+    private static readonly TimeSpan CompletionRetry = TimeSpan.FromSeconds(1);
+    private readonly ConcurrentDictionary<string, Transaction> _transactions = new(StringComparer.Ordinal);
+    private readonly LocalBrokerOptions _options;
+    private readonly TopicCatalog _topics;
+    private readonly GroupCoordinator _groups;
+    private readonly ProducerIds _producerIds;
+    private readonly TransactionJournal _journal;
+    private readonly FlushScheduler _flush;
+    private readonly ILogger _log;
+    private volatile bool _closed;
+
+    public TransactionCoordinator(
+        string path, LocalBrokerOptions options, TopicCatalog topics, GroupCoordinator groups, ProducerIds producerIds, StorageContext context)
+    {
+        (_options, _topics, _groups, _producerIds, _flush, _log) = (options, topics, groups, producerIds, context.Flush, context.Log);
+        _journal = new TransactionJournal(path, context);
+        foreach (Transaction transaction in _journal.Load())
+            Restore(transaction);
+    }
+
+    private long Now => _options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
+
+    public (ErrorCode Error, long ProducerId, short Epoch) Init(Key22InitProducerId.Request request)
+    {
+        if (request.TransactionalId is null)
+            return (ErrorCode.None, _producerIds.Next(), 0);
+        if (request.TransactionalId.Length == 0)
+            return (ErrorCode.InvalidRequest, -1, -1);
+        if (request.TimeoutMs <= 0 || request.TimeoutMs > _options.TransactionTimeoutMax.TotalMilliseconds)
+            return (ErrorCode.InvalidTransactionTimeout, -1, -1);
+        Transaction transaction = _transactions.GetOrAdd(request.TransactionalId, static id => new Transaction(id));
+        lock (transaction.Gate)
+            return InitLocked(transaction, request);
+    }
+
+    public List<TopicErrors> AddPartitions(Key24AddPartitionsToTxn.Request request, short version)
+    {
+        Transaction? transaction = _transactions.GetValueOrDefault(request.TransactionalId);
+        if (transaction is null)
+            return AllPartitions(request.Topics, ErrorCode.InvalidProducerIdMapping);
+        lock (transaction.Gate)
+        {
+            ErrorCode error = CheckProducer(transaction, request.ProducerId, request.Epoch, version);
+            if (error != ErrorCode.None)
+                return AllPartitions(request.Topics, error);
+            TopicPartition[] wanted = [.. request.Topics.SelectMany(t => t.Partitions.Select(p => new TopicPartition(t.Name, p)))];
+            // All or nothing.
+            if (wanted.Any(p => _topics.Find(p.Topic, p.Partition) is null))
+                return [.. request.Topics.Select(t => new TopicErrors(t.Name, [.. t.Partitions.Select(p =>
+                    (p, _topics.Find(t.Name, p) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.OperationNotAttempted))]))];
+            if (transaction.Status == TransactionStatus.Ongoing && wanted.All(transaction.Partitions.Contains))
+                return AllPartitions(request.Topics, ErrorCode.None);
+            BeginIfNeeded(transaction);
+            transaction.Partitions.UnionWith(wanted);
+            return AllPartitions(request.Topics, Save(transaction));
+        }
+    }
+
+    public ErrorCode AddGroup(Key25AddOffsetsToTxn.Request request, short version)
+    {
+        Transaction? transaction = _transactions.GetValueOrDefault(request.TransactionalId);
+        if (transaction is null)
+            return ErrorCode.InvalidProducerIdMapping;
+        lock (transaction.Gate)
+        {
+            ErrorCode error = CheckProducer(transaction, request.ProducerId, request.Epoch, version);
+            if (error != ErrorCode.None)
+                return error;
+            BeginIfNeeded(transaction);
+            return transaction.Offsets.TryAdd(request.Group, []) ? Save(transaction) : ErrorCode.None;
+        }
+    }
+
+    public List<TopicErrors> CommitOffsets(Key28TxnOffsetCommit.Request request)
+    {
+        Transaction? transaction = _transactions.GetValueOrDefault(request.TransactionalId);
+        if (transaction is null)
+            return AllPartitions(request.Topics, ErrorCode.InvalidProducerIdMapping);
+        lock (transaction.Gate)
+        {
+            // This request never answers 90 in the versions offered.
+            ErrorCode error = CheckProducer(transaction, request.ProducerId, request.Epoch, version: 0);
+            if (error == ErrorCode.None && (transaction.Status != TransactionStatus.Ongoing || !transaction.Offsets.ContainsKey(request.Group)))
+                error = ErrorCode.InvalidTxnState;
+            if (error != ErrorCode.None)
+                return AllPartitions(request.Topics, error);
+            return _groups.Stage(request, offsets =>
+            {
+                foreach ((TopicPartition partition, CommittedOffset offset) in offsets)
+                    transaction.Offsets[request.Group][partition] = offset;
+                return Save(transaction) == ErrorCode.None;
+            });
+        }
+    }
+
+    /// <summary>Appends a transactional batch. Check and append are one step: a batch can never land behind the marker that ends its transaction.</summary>
+    public AppendResult Append(string transactionalId, PartitionLog log, Span<byte> batch, in BatchHeader header)
+    {
+        Transaction? transaction = _transactions.GetValueOrDefault(transactionalId);
+        if (transaction is null || transaction.ProducerId != header.ProducerId)
+            return AppendResult.Refused(ErrorCode.InvalidProducerIdMapping);
+        lock (transaction.Gate)
+        {
+            if (transaction.Epoch != header.ProducerEpoch)
+                return AppendResult.Refused(ErrorCode.InvalidProducerEpoch);
+            if (transaction.Status != TransactionStatus.Ongoing || !transaction.Partitions.Contains(new TopicPartition(log.Topic, log.Partition)))
+                return AppendResult.Refused(ErrorCode.InvalidTxnState, "The partition is not part of an open transaction of this producer.");
+            return log.Append(batch, header);
+        }
+    }
+
+    public async ValueTask<ErrorCode> EndAsync(Key26EndTxn.Request request, short version)
+    {
+        Transaction? transaction = _transactions.GetValueOrDefault(request.TransactionalId);
+        if (transaction is null)
+            return ErrorCode.InvalidProducerIdMapping;
+        lock (transaction.Gate)
+        {
+            if (transaction.ProducerId != request.ProducerId)
+                return ErrorCode.InvalidProducerIdMapping;
+            if (transaction.Epoch != request.Epoch)
+                return Fenced(version);
+            if (transaction.Status != TransactionStatus.Ongoing)
+                return AnswerRepeatedEnd(transaction.Status, request.Commit);
+            if (!Decide(transaction, request.Commit, transaction.Epoch))
+                return ErrorCode.CoordinatorNotAvailable;
+        }
+
+        await _flush.WhenDurableAsync();
+        lock (transaction.Gate)
+            Complete(transaction);
+        await _flush.WhenDurableAsync();
+        return ErrorCode.None;
+    }
+
+    /// <summary>Forgets transactional ids that have been idle since the given time.</summary>
+    public void ExpireIdle(long before)
+    {
+        foreach (Transaction transaction in _transactions.Values)
+        {
+            lock (transaction.Gate)
+            {
+                bool idle = transaction.Status is TransactionStatus.Empty or TransactionStatus.CompleteCommit or TransactionStatus.CompleteAbort;
+                if (!idle || transaction.UpdatedAt >= before || !_transactions.TryRemove(transaction.Id, out _))
+                    continue;
+                _journal.Remove(transaction.Id);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _closed = true;
+        foreach (Transaction transaction in _transactions.Values)
+        {
+            lock (transaction.Gate)
+                transaction.Timer?.Dispose();
+        }
+
+        _journal.Dispose();
+    }
+
+    private static ErrorCode Fenced(short version) => version < 2 ? ErrorCode.InvalidProducerEpoch : ErrorCode.ProducerFenced;
+
+    private static List<TopicErrors> AllPartitions(IEnumerable<TopicPartitions> topics, ErrorCode error) =>
+        [.. topics.Select(t => new TopicErrors(t.Name, [.. t.Partitions.Select(p => (p, error))]))];
+
+    private static List<TopicErrors> AllPartitions(IEnumerable<TopicOffsets> topics, ErrorCode error) =>
+        [.. topics.Select(t => new TopicErrors(t.Name, [.. t.Partitions.Select(p => (p.Partition, error))]))];
+
+    private static ErrorCode AnswerRepeatedEnd(TransactionStatus status, bool commit) => status switch
+    {
+        TransactionStatus.CompleteCommit when commit => ErrorCode.None,
+        TransactionStatus.CompleteAbort when !commit => ErrorCode.None,
+        TransactionStatus.PrepareCommit when commit => ErrorCode.ConcurrentTransactions,
+        TransactionStatus.PrepareAbort when !commit => ErrorCode.ConcurrentTransactions,
+        _ => ErrorCode.InvalidTxnState,
+    };
+
+    private static ErrorCode CheckProducer(Transaction transaction, long producerId, short epoch, short version)
+    {
+        if (transaction.ProducerId != producerId)
+            return ErrorCode.InvalidProducerIdMapping;
+        if (transaction.Epoch != epoch)
+            return Fenced(version);
+        return transaction.IsEnding ? ErrorCode.ConcurrentTransactions : ErrorCode.None;
+    }
+
+    private (ErrorCode Error, long ProducerId, short Epoch) InitLocked(Transaction transaction, Key22InitProducerId.Request request)
+    {
+        if (request.ProducerId >= 0 && transaction.ProducerId >= 0)
+        {
+            bool repeated = request.Epoch == transaction.EpochBeforeInit && request.ProducerId == transaction.ProducerId;
+            if (repeated && transaction.Status == TransactionStatus.Empty)
+                return (ErrorCode.None, transaction.ProducerId, transaction.Epoch);
+            if (request.ProducerId != transaction.ProducerId || request.Epoch != transaction.Epoch)
+                return (ErrorCode.ProducerFenced, -1, -1);
+        }
+
+        if (transaction.Status == TransactionStatus.Ongoing)
+        {
+            // Fenced first: the abort markers carry the raised epoch, so what the old producer still has on its way is refused.
+            if (!Decide(transaction, commit: false, (short)(transaction.Epoch + 1)))
+                return (ErrorCode.ConcurrentTransactions, -1, -1);
+        }
+
+        if (transaction.IsEnding && !Complete(transaction))
+            return (ErrorCode.ConcurrentTransactions, -1, -1);
+        transaction.EpochBeforeInit = request.ProducerId >= 0 ? request.Epoch : (short)-1;
+        if (transaction.ProducerId < 0 || transaction.Epoch >= EpochEnd)
+            (transaction.ProducerId, transaction.Epoch) = (_producerIds.Next(), 0);
+        else
+            transaction.Epoch++;
+        transaction.TimeoutMs = request.TimeoutMs;
+        transaction.Status = TransactionStatus.Empty;
+        return Save(transaction) == ErrorCode.None
+            ? (ErrorCode.None, transaction.ProducerId, transaction.Epoch)
+            : (ErrorCode.CoordinatorNotAvailable, -1, -1);
+    }
+
+    private ErrorCode Save(Transaction transaction)
+    {
+        transaction.UpdatedAt = Now;
+        return !_closed && _journal.TrySave(transaction) ? ErrorCode.None : ErrorCode.CoordinatorNotAvailable;
+    }
+
+    private void BeginIfNeeded(Transaction transaction)
+    {
+        if (transaction.Status == TransactionStatus.Ongoing)
+            return;
+        transaction.Clear();
+        transaction.Begin(Now);
+        StartTimer(transaction, TimeSpan.FromMilliseconds(transaction.TimeoutMs), () => Expire(transaction));
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "Transaction {Id} of producer {ProducerId} timed out and is aborted")]
+    private partial void LogExpired(string id, long producerId);
+
+    [LoggerMessage(2, LogLevel.Information, "Transaction {Id} was decided before the last end of the broker and is finished now: {Status}")]
+    private partial void LogFinishing(string id, TransactionStatus status);
+}

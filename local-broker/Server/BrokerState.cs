@@ -1,0 +1,60 @@
+using Tally.LocalBroker.Coordinators;
+using Tally.LocalBroker.Storage;
+
+namespace Tally.LocalBroker.Server;
+
+/// <summary>Everything that handlers work on.</summary>
+internal sealed class BrokerState : IAsyncDisposable
+{
+    private readonly DataFolder _folder;
+
+    public BrokerState(LocalBrokerOptions options)
+    {
+        Options = options;
+        ILogger log = options.LoggerFactory.CreateLogger("Tally.LocalBroker");
+        _folder = new DataFolder(options.DataDirectory);
+        try
+        {
+            Flush = new FlushScheduler(options.Flush, options.FlushInterval, options.TimeProvider, log);
+            var context = new StorageContext(Flush, options.Recovery, options.TimeProvider, log);
+            Topics = new TopicCatalog(_folder.Path, context);
+            Groups = new GroupCoordinator(_folder.In("groups"), options, Topics, context);
+            Transactions = new TransactionCoordinator(
+                _folder.In("transactions"), options, Topics, Groups, new ProducerIds(_folder.In("producer-ids"), Flush.FlushesMetadata), context);
+        }
+        catch
+        {
+            _folder.Dispose();
+            throw;
+        }
+    }
+
+    public LocalBrokerOptions Options { get; }
+
+    public FlushScheduler Flush { get; }
+
+    public TopicCatalog Topics { get; }
+
+    public GroupCoordinator Groups { get; }
+
+    public TransactionCoordinator Transactions { get; }
+
+    /// <summary>Id of the only node.</summary>
+    public static int NodeId => 1;
+
+    /// <summary>Address told to clients.</summary>
+    public string Host => Options.AdvertisedHost ?? Options.Host;
+
+    public int Port { get; set; }
+
+    public async ValueTask DisposeAsync()
+    {
+        Groups.Dispose();
+        Transactions.Dispose();
+        await Flush.DisposeAsync();
+        foreach (PartitionLog log in Topics.All.Values.SelectMany(t => t.Partitions))
+            log.Checkpoint(everything: true);
+        Topics.Dispose();
+        _folder.Dispose();
+    }
+}

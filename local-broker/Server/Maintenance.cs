@@ -1,0 +1,67 @@
+using Tally.LocalBroker.Storage;
+
+namespace Tally.LocalBroker.Server;
+
+/// <summary>Looks after the logs in the background: checkpoints, retention, expiry. A round that fails is logged, and the next one tries again.</summary>
+internal sealed partial class Maintenance : IAsyncDisposable
+{
+    private static readonly TimeSpan TransactionalIdExpiration = TimeSpan.FromDays(7);
+    private readonly BrokerState _state;
+    private readonly ILogger _log;
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly ITimer _timer;
+    private volatile bool _stopped;
+
+    public Maintenance(BrokerState state, ILogger log)
+    {
+        (_state, _log) = (state, log);
+        TimeSpan interval = state.Options.MaintenanceInterval;
+        _timer = state.Options.TimeProvider.CreateTimer(_ => _ = RunOnceAsync(), null, interval, interval);
+    }
+
+    public Task RunOnceAsync() => Task.Run(async () =>
+    {
+        await _one.WaitAsync();
+        try
+        {
+            Run();
+        }
+        finally
+        {
+            _one.Release();
+        }
+    });
+
+    public async ValueTask DisposeAsync()
+    {
+        _stopped = true;
+        await _timer.DisposeAsync();
+        await _one.WaitAsync();
+        _one.Dispose();
+    }
+
+    private void Run()
+    {
+        long now = _state.Options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
+        foreach (PartitionLog log in _state.Topics.All.Values.SelectMany(t => t.Partitions))
+        {
+            if (_stopped)
+                return;
+            try
+            {
+                log.ApplyRetention(now - (long)_state.Options.ProducerIdExpiration.TotalMilliseconds);
+                log.Checkpoint(everything: false);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
+            {
+                LogFailed(e, log.Topic, log.Partition);
+            }
+        }
+
+        _state.Groups.ExpireOffsets();
+        _state.Transactions.ExpireIdle(now - (long)TransactionalIdExpiration.TotalMilliseconds);
+    }
+
+    [LoggerMessage(40, LogLevel.Error, "{Topic}-{Partition}: retention or checkpoint failed and is tried again later")]
+    private partial void LogFailed(Exception e, string topic, int partition);
+}

@@ -1,0 +1,209 @@
+using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
+using Tally.LocalBroker.Server;
+
+namespace Tally.LocalBroker.Storage;
+
+/// <summary>
+/// An append-only file of framed entries (length, CRC-32C, payload) that holds the coordinators' state. It is replayed at start; the owner rewrites it
+/// from its live state when <see cref="IsWorthRewriting"/>. Callers serialise their appends themselves only if order between entries matters to them:
+/// the file has a lock of its own.
+/// </summary>
+internal sealed partial class Journal : IFlushable, IDisposable
+{
+    private const int FrameHead = 8;
+    private const int EntryBytesMax = 16 * 1024 * 1024;
+    private const long RewriteBytesMin = 4 * 1024 * 1024;
+    private readonly Lock _gate = new();
+    private readonly string _path;
+    private readonly FileKind _kind;
+    private readonly byte _version;
+    private readonly FlushScheduler _flush;
+    private readonly ILogger _log;
+    private SafeFileHandle _file;
+    private long _size;
+    private long _rewriteAt = RewriteBytesMin;
+    private bool _failed;
+
+    private Journal(string path, FileKind kind, byte version, FlushScheduler flush, ILogger log)
+    {
+        (_path, _kind, _version, _flush, _log) = (path, kind, version, flush, log);
+        _file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+    }
+
+    public bool IsWorthRewriting => Volatile.Read(ref _size) >= Volatile.Read(ref _rewriteAt);
+
+    /// <summary>Opens the file and hands every entry to <paramref name="replay"/>, oldest first. A torn tail is cut; damage before valid entries is refused.</summary>
+    public static Journal Open(
+        string path, FileKind kind, byte version, FlushScheduler flush, RecoveryMode mode, ILogger log, Action<ReadOnlyMemory<byte>> replay)
+    {
+        var journal = new Journal(path, kind, version, flush, log);
+        try
+        {
+            journal.Replay(mode, replay);
+            return journal;
+        }
+        catch
+        {
+            journal.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Once this returns the entry survives the end of the process; throws <see cref="IOException"/> when it could not be written.</summary>
+    public void Append(ReadOnlySpan<byte> payload)
+    {
+        Span<byte> frame = payload.Length <= 4096 ? stackalloc byte[FrameHead + payload.Length] : new byte[FrameHead + payload.Length];
+        WriteFrame(frame, payload);
+        lock (_gate)
+        {
+            if (_failed)
+                throw new IOException($"{_path} failed before and takes no entries until the broker is restarted.");
+            try
+            {
+                RandomAccess.Write(_file, frame, _size);
+            }
+            catch (IOException)
+            {
+                CutBack();
+                throw;
+            }
+
+            _size += frame.Length;
+        }
+
+        _flush.MarkDirty(this);
+    }
+
+    /// <summary>Replaces the whole file by the given entries: written aside, flushed, renamed.</summary>
+    public void Rewrite(IEnumerable<ReadOnlyMemory<byte>> entries)
+    {
+        string aside = _path + ".tmp";
+        lock (_gate)
+        {
+            SafeFileHandle file = File.OpenHandle(aside, FileMode.Create, FileAccess.ReadWrite, FileShare.Read);
+            long size = WriteNew(file, entries);
+            if (_flush.FlushesMetadata)
+                RandomAccess.FlushToDisk(file);
+            File.Move(aside, _path, overwrite: true);
+            if (_flush.FlushesMetadata)
+                FolderFlush.Flush(Path.GetDirectoryName(_path)!);
+            _file.Dispose();
+            _file = file;
+            _size = size;
+            _rewriteAt = Math.Max(RewriteBytesMin, size * 4);
+        }
+    }
+
+    public void FlushToDisk()
+    {
+        lock (_gate)
+        {
+            try
+            {
+                RandomAccess.FlushToDisk(_file);
+            }
+            catch (IOException)
+            {
+                _failed = true;
+                throw;
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _flush.Forget(this);
+        _file.Dispose();
+    }
+
+    private static void WriteFrame(Span<byte> frame, ReadOnlySpan<byte> payload)
+    {
+        BinaryPrimitives.WriteInt32BigEndian(frame, payload.Length);
+        BinaryPrimitives.WriteUInt32BigEndian(frame[4..], Crc32C.Of(payload));
+        payload.CopyTo(frame[FrameHead..]);
+    }
+
+    private long WriteNew(SafeFileHandle file, IEnumerable<ReadOnlyMemory<byte>> entries)
+    {
+        var content = new MemoryStream();
+        Span<byte> head = stackalloc byte[FramedFile.HeadSize];
+        FramedFile.WriteHead(head, _kind, _version);
+        content.Write(head);
+        foreach (ReadOnlyMemory<byte> entry in entries)
+        {
+            var frame = new byte[FrameHead + entry.Length];
+            WriteFrame(frame, entry.Span);
+            content.Write(frame);
+        }
+
+        RandomAccess.Write(file, content.GetBuffer().AsSpan(0, (int)content.Length), 0);
+        return content.Length;
+    }
+
+    private void CutBack()
+    {
+        try
+        {
+            RandomAccess.SetLength(_file, _size);
+        }
+        catch (IOException)
+        {
+            _failed = true;
+        }
+    }
+
+    private void Replay(RecoveryMode mode, Action<ReadOnlyMemory<byte>> replay)
+    {
+        byte[] content = File.ReadAllBytes(_path);
+        if (content.Length < FramedFile.HeadSize)
+        {
+            _size = WriteNew(_file, []);
+            RandomAccess.SetLength(_file, _size);
+            return;
+        }
+
+        FramedFile.CheckHead(_path, content, _kind, _version);
+        int position = FramedFile.HeadSize;
+        while (TryFrame(content, position, out int length))
+        {
+            replay(content.AsMemory(position + FrameHead, length));
+            position += FrameHead + length;
+        }
+
+        _size = position;
+        _rewriteAt = Math.Max(RewriteBytesMin, _size);
+        if (position == content.Length)
+            return;
+        RefuseDamage(content, position, mode);
+        LogTornTail(_path, content.Length - position);
+        RandomAccess.SetLength(_file, position);
+    }
+
+    // A valid entry behind an invalid one means that the middle is damaged, not that the last write was cut short.
+    private void RefuseDamage(byte[] content, int position, RecoveryMode mode)
+    {
+        if (mode == RecoveryMode.Repair)
+            return;
+        for (int at = position + 1; at < content.Length - FrameHead; at++)
+        {
+            if (TryFrame(content, at, out int length) && length > 0)
+                throw new DataFolderException(
+                    $"{_path} is damaged at byte {position} and valid entries follow at {at}. Start with --repair to drop what follows the damage.");
+        }
+    }
+
+    private static bool TryFrame(byte[] content, int position, out int length)
+    {
+        length = 0;
+        if (position > content.Length - FrameHead)
+            return false;
+        length = BinaryPrimitives.ReadInt32BigEndian(content.AsSpan(position));
+        if (length is <= 0 or > EntryBytesMax || length > content.Length - position - FrameHead)
+            return false;
+        return BinaryPrimitives.ReadUInt32BigEndian(content.AsSpan(position + 4)) == Crc32C.Of(content.AsSpan(position + FrameHead, length));
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "{Path}: cut {Bytes} bytes of an entry that was not completely written")]
+    private partial void LogTornTail(string path, long bytes);
+}

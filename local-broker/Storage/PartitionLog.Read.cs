@@ -1,0 +1,254 @@
+using Tally.LocalBroker.Protocol;
+
+namespace Tally.LocalBroker.Storage;
+
+/// <summary>What a fetch may read, decided under the partition's lock. <c>Segment</c> is null when there is nothing to read.</summary>
+internal readonly record struct ReadPlan(
+    ErrorCode Error, LogOffsets Offsets, Segment? Segment, int Position, bool Exact, int Available, long From, long Below, List<AbortedRange>? Aborted)
+{
+    public static ReadPlan Nothing(ErrorCode error, LogOffsets offsets, List<AbortedRange>? aborted) => new(error, offsets, null, 0, false, 0, 0, 0, aborted);
+}
+
+/// <summary>Reading: plans, bytes, waiting.</summary>
+internal sealed partial class PartitionLog
+{
+    private const int HintCount = 16;
+    private readonly ReadHint?[] _hints = new ReadHint?[HintCount];
+
+    /// <summary>Decides what a fetch from the offset returns, up to about <paramref name="bytesMax"/> bytes.</summary>
+    public ReadPlan Plan(long offset, int bytesMax, bool committedOnly)
+    {
+        lock (_gate)
+        {
+            var offsets = new LogOffsets(_start, HighWatermark, LastStable);
+            List<AbortedRange>? aborted = committedOnly ? [] : null;
+            if (_closed)
+                return ReadPlan.Nothing(ErrorCode.UnknownTopicOrPartition, offsets, aborted);
+            if (offset < _start || offset > _end)
+                return ReadPlan.Nothing(ErrorCode.OffsetOutOfRange, offsets, aborted);
+            long below = committedOnly ? offsets.LastStable : offsets.HighWatermark;
+            if (offset >= below || FindPlace(offset) is not { } place)
+                return ReadPlan.Nothing(ErrorCode.None, offsets, aborted);
+            int available = Math.Min(Math.Max(bytesMax, 0), place.Segment.Size - place.Position);
+            if (committedOnly)
+                aborted = AbortedIn(offset, EstimateEnd(place.Segment, place.Position + available, below));
+            return new ReadPlan(ErrorCode.None, offsets, place.Segment, place.Position, place.Exact, available, offset, below, aborted);
+        }
+    }
+
+    /// <summary>
+    /// Reads the planned batches behind what the writer holds. Whole batches only, beginning with the one that contains the offset; with
+    /// <paramref name="atLeastOne"/> the first is returned whatever its size (KIP-74), else a consumer would never get past it.
+    /// Returns the bytes written, -1 when the stored data is damaged.
+    /// </summary>
+    public int Read(in ReadPlan plan, bool atLeastOne, WireWriter into)
+    {
+        if (plan.Segment is null || (plan.Available == 0 && !atLeastOne))
+            return 0;
+        try
+        {
+            return ReadBatches(plan, atLeastOne, into);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The segment was removed or replaced meanwhile: an empty answer makes the client ask again.
+            return 0;
+        }
+    }
+
+    /// <summary>Registers a waiting fetch: whatever becomes readable beyond what its plan saw wakes it, at once if that has happened already.</summary>
+    public void WaitForMore(FetchWaiter waiter, in ReadPlan plan, bool committedOnly)
+    {
+        long seen = committedOnly ? plan.Offsets.LastStable : plan.Offsets.HighWatermark;
+        lock (_gate)
+        {
+            if (!_closed && seen >= (committedOnly ? LastStable : HighWatermark))
+            {
+                _waiters.Add((waiter, seen, committedOnly));
+                return;
+            }
+        }
+
+        waiter.Wake();
+    }
+
+    public void Unregister(FetchWaiter waiter)
+    {
+        lock (_gate)
+            _waiters.RemoveAll(w => w.Waiter == waiter);
+    }
+
+    private List<FetchWaiter>? TakeReadyWaiters()
+    {
+        if (_waiters.Count == 0)
+            return null;
+        long high = HighWatermark, stable = LastStable;
+        List<FetchWaiter>? ready = null;
+        _waiters.RemoveAll(w =>
+        {
+            if (w.Offset >= (w.CommittedOnly ? stable : high))
+                return false;
+            (ready ??= []).Add(w.Waiter);
+            return true;
+        });
+        return ready;
+    }
+
+    private (Segment Segment, int Position, bool Exact)? FindPlace(long offset)
+    {
+        if (_hints[offset & (HintCount - 1)] is { } hint && hint.Offset == offset && !hint.Segment.File.IsClosed && hint.Position < hint.Segment.Size)
+            return (hint.Segment, hint.Position, true);
+        int i = SegmentIndexFor(offset);
+        // After compaction the offset may lie in a gap at the end of its segment.
+        while (i < _segments.Count && _segments[i].LastOffset < offset)
+            i++;
+        return i < _segments.Count ? (_segments[i], _segments[i].Index.PositionAtOrBefore(offset), false) : null;
+    }
+
+    private int SegmentIndexFor(long offset)
+    {
+        int low = 0, high = _segments.Count - 1;
+        while (low < high)
+        {
+            int middle = (low + high + 1) >> 1;
+            if (_segments[middle].BaseOffset <= offset)
+                low = middle;
+            else
+                high = middle - 1;
+        }
+
+        return low;
+    }
+
+    // An upper bound of the offsets that a read can return; naming an aborted transaction too many is harmless, one too few is not.
+    private static long EstimateEnd(Segment segment, int position, long below)
+    {
+        IReadOnlyList<IndexEntry> entries = segment.Index.Entries;
+        int low = 0, high = entries.Count;
+        while (low < high)
+        {
+            int middle = (low + high) >> 1;
+            if (entries[middle].Position >= position)
+                high = middle;
+            else
+                low = middle + 1;
+        }
+
+        return low < entries.Count ? Math.Min(below, entries[low].Offset) : below;
+    }
+
+    private List<AbortedRange> AbortedIn(long from, long to)
+    {
+        var found = new List<AbortedRange>();
+        for (int i = SegmentIndexFor(from); i < _segments.Count; i++)
+        {
+            foreach (AbortedRange aborted in _segments[i].Aborted)
+            {
+                if (aborted.MarkerOffset >= from && aborted.FirstOffset < to)
+                    found.Add(aborted);
+            }
+        }
+
+        found.Sort(static (a, b) => a.FirstOffset.CompareTo(b.FirstOffset));
+        return found;
+    }
+
+    private int ReadBatches(in ReadPlan plan, bool atLeastOne, WireWriter into)
+    {
+        Segment segment = plan.Segment!;
+        int position = plan.Exact ? plan.Position : SkipTo(segment, plan.Position, plan.From, into);
+        int limit = Math.Min(plan.Available, segment.Size - position);
+        Span<byte> target = into.GetSpan(Math.Max(limit, RecordBatch.HeaderSize));
+        int read = ReadFully(segment, target[..Math.Max(limit, RecordBatch.HeaderSize)], position);
+        if (read < RecordBatch.HeaderSize)
+            return read == 0 ? 0 : Damaged(plan.From);
+        int first = RecordBatch.TotalSize(target);
+        if (first > limit)
+        {
+            if (!atLeastOne)
+                return 0;
+            if (first < RecordBatch.HeaderSize || first > segment.Size - position)
+                return Damaged(plan.From);
+            target = into.GetSpan(first);
+            read = ReadFully(segment, target[..first], position);
+        }
+
+        int length = WholeBatches(target[..read], plan.Below, out long next);
+        if (length < 0)
+            return Damaged(plan.From);
+        into.Advance(length);
+        if (length > 0)
+            _hints[next & (HintCount - 1)] = new ReadHint(next, segment, position + length);
+        return length;
+    }
+
+    /// <summary>Place of the batch that contains the offset, or of the first one behind it.</summary>
+    private static int SkipTo(Segment segment, int position, long offset, WireWriter scratch)
+    {
+        const int chunk = 2 * OffsetIndex.IntervalBytes;
+        while (position < segment.Size)
+        {
+            Span<byte> heads = scratch.GetSpan(chunk)[..chunk];
+            int read = ReadFully(segment, heads, position);
+            int at = 0;
+            while (read - at >= RecordBatch.HeaderSize)
+            {
+                BatchHeader header = BatchHeader.Read(heads[at..]);
+                if (header.LastOffset >= offset || header.Size < RecordBatch.HeaderSize)
+                    return position + at;
+                at += header.Size;
+            }
+
+            if (at == 0)
+                break;
+            position += at;
+        }
+
+        return position;
+    }
+
+    private static int ReadFully(Segment segment, Span<byte> target, int position)
+    {
+        int wanted = Math.Min(target.Length, segment.Size - position);
+        int total = 0;
+        while (total < wanted)
+        {
+            int read = RandomAccess.Read(segment.File, target[total..wanted], position + total);
+            if (read == 0)
+                break;
+            total += read;
+        }
+
+        return total;
+    }
+
+    /// <summary>Length of the complete batches that begin below the limit; -1 when the first one is not what was appended.</summary>
+    private static int WholeBatches(ReadOnlySpan<byte> data, long below, out long next)
+    {
+        int length = 0;
+        next = -1;
+        while (data.Length - length >= RecordBatch.HeaderSize)
+        {
+            ReadOnlySpan<byte> rest = data[length..];
+            if (!BatchHeader.TryRead(rest, out BatchHeader header))
+                return length == 0 ? -1 : length;
+            if (header.BaseOffset >= below || header.Size > rest.Length)
+                break;
+            if (!RecordBatch.IsCrcValid(rest[..header.Size]))
+                return length == 0 ? -1 : length;
+            length += header.Size;
+            next = header.LastOffset + 1;
+        }
+
+        return length;
+    }
+
+    private int Damaged(long offset)
+    {
+        _context.LogDamaged(Topic, Partition, offset);
+        return -1;
+    }
+
+    /// <summary>Where the batch behind an earlier answer begins: consumers ask for it next.</summary>
+    private sealed record ReadHint(long Offset, Segment Segment, int Position);
+}

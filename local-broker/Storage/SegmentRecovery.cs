@@ -1,0 +1,131 @@
+using Tally.LocalBroker.Server;
+
+namespace Tally.LocalBroker.Storage;
+
+/// <summary>Brings a partition's segments back at start: what a checkpoint covers is trusted, the rest is walked batch by batch.</summary>
+internal static partial class SegmentRecovery
+{
+    private const string RepairHint = "Start with --repair to keep what stands before the damage and move the rest aside.";
+
+    /// <summary>Opens the folder's segments, oldest first, and rebuilds the producers; a folder without any yields none.</summary>
+    public static List<Segment> Open(string folder, ProducerTable producers, RecoveryMode mode, long now, ILogger log)
+    {
+        var segments = new List<Segment>();
+        try
+        {
+            List<long> bases = [.. BaseOffsets(folder)];
+            for (int i = 0; i < bases.Count; i++)
+            {
+                Segment segment = Segment.Open(folder, bases[i], FileMode.Open);
+                segments.Add(segment);
+                bool whole = Recover(segment, producers, mode, i == bases.Count - 1, now, log);
+                if (whole)
+                    continue;
+                MoveAside(folder, bases.Skip(i + 1), log);
+                break;
+            }
+
+            return segments;
+        }
+        catch
+        {
+            segments.ForEach(s => s.Dispose());
+            throw;
+        }
+    }
+
+    private static IOrderedEnumerable<long> BaseOffsets(string folder) =>
+        Directory.EnumerateFiles(folder, "*" + Segment.LogSuffix)
+            .Select(f => Segment.TryParseName(f, out long offset) ? offset : throw new DataFolderException($"{f} is not a segment of local-broker."))
+            .Order();
+
+    /// <summary>False when the segment was cut although others follow (repair only).</summary>
+    private static bool Recover(Segment segment, ProducerTable producers, RecoveryMode mode, bool last, long now, ILogger log)
+    {
+        long fileSize = RandomAccess.GetLength(segment.File);
+        SegmentCheckpoint.TryLoad(segment, fileSize, producers);
+        if (segment.Size == fileSize)
+            return true;
+        using (var reader = new BatchReader(segment.File, segment.Size, fileSize))
+        {
+            while (reader.TryNext() && reader.Header.BaseOffset > segment.LastOffset && RecordBatch.IsCrcValid(reader.Batch))
+                Replay(segment, producers, reader, now);
+        }
+
+        if (segment.Size == fileSize)
+            return true;
+        long validBehind = FindValidBatch(segment, fileSize);
+        bool torn = last && validBehind < 0;
+        if (!torn && mode == RecoveryMode.Refuse)
+        {
+            string behind = validBehind < 0 ? "further segments follow" : $"valid batches follow at {validBehind}";
+            throw new DataFolderException($"{segment.Path} is damaged at byte {segment.Size} and {behind}. {RepairHint}");
+        }
+
+        if (torn)
+            LogTornTail(log, segment.Path, fileSize - segment.Size);
+        else
+            KeepDamaged(segment, fileSize, log);
+        RandomAccess.SetLength(segment.File, segment.Size);
+        return last;
+    }
+
+    private static void Replay(Segment segment, ProducerTable producers, BatchReader reader, long now)
+    {
+        BatchHeader header = reader.Header;
+        segment.Appended(header, now);
+        if (header.IsControl)
+        {
+            long first = producers.Ended(header, now);
+            if (first >= 0 && !ControlBatch.IsCommit(reader.Batch))
+                segment.Aborted.Add(new AbortedRange(header.ProducerId, first, header.BaseOffset));
+        }
+        else if (header.HasProducer && header.Count > 0)
+        {
+            producers.Appended(header, now);
+        }
+    }
+
+    // A valid batch behind an invalid one means that the middle is damaged, not that the last write was cut short.
+    private static long FindValidBatch(Segment segment, long fileSize)
+    {
+        for (long at = segment.Size + 1L; at <= fileSize - RecordBatch.HeaderSize; at++)
+        {
+            using var reader = new BatchReader(segment.File, at, fileSize);
+            long step = reader.NextPlausible(segment.LastOffset);
+            if (step < 0)
+                return -1;
+            at = step;
+            using var candidate = new BatchReader(segment.File, at, fileSize);
+            if (candidate.TryNext() && RecordBatch.IsCrcValid(candidate.Batch))
+                return at;
+        }
+
+        return -1;
+    }
+
+    private static void KeepDamaged(Segment segment, long fileSize, ILogger log)
+    {
+        string aside = $"{segment.Path}.damaged-{segment.Size}";
+        var rest = new byte[fileSize - segment.Size];
+        int read = RandomAccess.Read(segment.File, rest, segment.Size);
+        File.WriteAllBytes(aside, rest.AsSpan(0, read));
+        LogRepaired(log, segment.Path, segment.Size, aside);
+    }
+
+    private static void MoveAside(string folder, IEnumerable<long> bases, ILogger log)
+    {
+        foreach (long offset in bases)
+        {
+            string path = Path.Combine(folder, Segment.FileName(offset));
+            File.Move(path, path + ".damaged-0", overwrite: true);
+            LogRepaired(log, path, 0, path + ".damaged-0");
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "{Path}: cut {Bytes} bytes of a batch that was not completely written")]
+    private static partial void LogTornTail(ILogger log, string path, long bytes);
+
+    [LoggerMessage(2, LogLevel.Error, "{Path}: damaged at byte {Position}; everything from there on was moved to {Aside}")]
+    private static partial void LogRepaired(ILogger log, string path, int position, string aside);
+}
