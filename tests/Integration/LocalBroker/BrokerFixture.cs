@@ -32,7 +32,7 @@ public abstract class BrokerFixture
 
     protected IProducer<string, string> TransactionalProducer(string id, int timeoutMs = 10_000)
     {
-        IProducer<string, string> producer = Producer(c => (c.TransactionalId, c.TransactionTimeoutMs, c.EnableIdempotence) = (id, timeoutMs, true));
+        IProducer<string, string> producer = Producer(c => (c.TransactionalId, c.TransactionTimeoutMs, c.SocketTimeoutMs, c.MessageTimeoutMs) = (id, timeoutMs, timeoutMs, timeoutMs));
         producer.InitTransactions(Limit);
         return producer;
     }
