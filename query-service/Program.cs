@@ -1,3 +1,25 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-await app.RunAsync();
+using Tally.QueryService.Accounting;
+using Tally.QueryService.Analytics;
+using Tally.QueryService.Http;
+using Tally.QueryService.Reading;
+using Tally.Shared.Archive;
+using Tally.Shared.Hosting;
+using Tally.Shared.ReadModel;
+
+return await ServiceRun.RunAsync("query-service", () =>
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddServiceDefaults("query-service", defaultPort: 8082);
+    builder.Services.AddRedisView();
+    builder.Services.AddArchive();
+    builder.AddReading();
+    builder.AddAccounting();
+
+    var app = builder.Build();
+    app.UseAnalytics();
+    app.MapAnalytics();
+    app.MapAccounting();
+    app.MapHealth();
+    app.MapNotFound();
+    return app;
+});

@@ -1,0 +1,152 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.Options;
+using Tally.QueryService.Analytics;
+using Tally.Shared.ReadModel;
+
+namespace Tally.QueryService.Reading;
+
+/// <summary>
+/// Answers hours: from memory, else from Redis, else from the archive, else with what was answered last. An answer older than
+/// <see cref="QueryOptions.FreshWithin"/>, or older than one already given for the hour, is marked stale; zeros nobody vouches for
+/// are not given.
+/// </summary>
+public sealed class HourReader
+{
+    private readonly HourSources _sources;
+    private readonly RefillQueue _refills;
+    private readonly TimeProvider _clock;
+    private readonly HourCache _cache;
+    private readonly long _freshWithinMs;
+    private readonly long _cacheFor;
+    private readonly long _frequency;
+
+    public HourReader(HourSources sources, RefillQueue refills, IOptions<QueryOptions> options, TimeProvider clock)
+    {
+        _sources = sources;
+        _refills = refills;
+        _clock = clock;
+        _cache = new HourCache(options.Value.RememberedHours);
+        _freshWithinMs = (long)options.Value.FreshWithin.TotalMilliseconds;
+        _frequency = clock.TimestampFrequency;
+        _cacheFor = (long)(options.Value.CacheFor.TotalSeconds * _frequency);
+    }
+
+    /// <summary>Hours remembered now.</summary>
+    public int Remembered => _cache.Count;
+
+    /// <summary>A hit: an answer that is still good. Allocates nothing; begins a read ahead when the answer is about to expire.</summary>
+    public bool TryFind(long hour, [NotNullWhen(true)] out RememberedAnswer? answer)
+    {
+        answer = null;
+        if (!_cache.TryFind(hour, out var entry) || entry.Current is not { } current) return false;
+        var now = _clock.GetTimestamp();
+        if (now >= current.ServeUntil) return false;
+        entry.LastAsked = now;
+        answer = current;
+        if (now >= current.ExpiresAt) Join(entry);
+        return true;
+    }
+
+    /// <summary>Reads the hour, together with everybody else who asks for it now.</summary>
+    /// <returns>Null when nothing is left that could answer.</returns>
+    public async Task<RememberedAnswer?> ReadAsync(long hour, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var entry = _cache.FindOrAdd(hour);
+            entry.LastAsked = _clock.GetTimestamp();
+            if (Join(entry) is { } loading) return await loading.WaitAsync(cancellation).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Age in ms to mark an answer with.</summary>
+    public long AgeMs(HourAnswer answer) => Math.Max(1, NowMs - answer.AsOfMs);
+
+    private long NowMs => _clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    /// <summary>The read under way, or a new one; null when the entry was forgotten meanwhile.</summary>
+    private Task<RememberedAnswer?>? Join(HourEntry entry)
+    {
+        TaskCompletionSource<RememberedAnswer?> loading;
+        lock (entry)
+        {
+            if (entry.Forgotten) return null;
+            if (entry.Loading is { } underWay) return underWay;
+            // A read may have ended between the caller's look and this lock.
+            if (entry.Current is { } current && _clock.GetTimestamp() < current.ExpiresAt) return Task.FromResult<RememberedAnswer?>(current);
+            loading = new TaskCompletionSource<RememberedAnswer?>(TaskCreationOptions.RunContinuationsAsynchronously);
+            entry.Loading = loading.Task;
+        }
+        _ = LoadAsync(entry, loading);
+        return loading.Task;
+    }
+
+    private async Task LoadAsync(HourEntry entry, TaskCompletionSource<RememberedAnswer?> loading)
+    {
+        try
+        {
+            var answer = await AskAsync(entry).ConfigureAwait(false);
+            lock (entry)
+            {
+                if (answer is not null)
+                {
+                    entry.Floor = entry.Floor.Raise(answer.Answer.Counts, answer.Answer.Progress);
+                    entry.Current = answer;
+                }
+                entry.Loading = null;
+            }
+            loading.SetResult(answer);
+        }
+        catch (Exception e)
+        {
+            lock (entry) entry.Loading = null;
+            loading.SetException(e);
+        }
+    }
+
+    private async Task<RememberedAnswer?> AskAsync(HourEntry entry)
+    {
+        var begun = _clock.GetTimestamp();
+        var redis = await _sources.Redis.TryReadAsync(entry.Hour, CancellationToken.None).ConfigureAwait(false);
+        var fromRedis = redis is { State: HourState.Complete } ? From(entry, redis, AnswerLayer.Redis) : null;
+        if (IsGood(fromRedis, entry)) return Remember(fromRedis, stale: false, begun);
+
+        var archive = await _sources.Archive.TryReadAsync(entry.Hour, CancellationToken.None).ConfigureAwait(false);
+        // An hour nobody has events of is brought into Redis only when it is asked for again: a scan over hours must not fill it.
+        if (redis is { State: not HourState.Complete } && archive is not null
+            && (redis.State == HourState.Incomplete || archive.State == HourState.Complete || entry.Current is not null)) _refills.Offer(entry.Hour);
+        var fromArchive = archive is { State: not HourState.Incomplete } ? From(entry, archive, AnswerLayer.Archive) : null;
+        if (IsGood(fromArchive, entry)) return Remember(fromArchive, stale: false, begun);
+
+        // What was answered last may be further than a source that is just catching up, and fresh still.
+        var last = entry.Current is { } current ? new Candidate(current.Answer, AnswerLayer.Stale) : null;
+        if (IsGood(last, entry)) return Remember(last with { Layer = AnswerLayer.Memory }, stale: false, begun);
+
+        var newest = Newer(last, Newer(fromArchive, fromRedis));
+        return newest is null ? null : Remember(newest, stale: true, begun);
+    }
+
+    /// <summary>No events and a partition of which nothing is known: that says nothing.</summary>
+    private static Candidate? From(HourEntry entry, HourReading reading, AnswerLayer layer) =>
+        reading.Counts == default && !reading.Progress.Complete
+            ? null
+            : new Candidate(new HourAnswer(entry.Hour, reading.Counts, reading.Progress), layer);
+
+    private bool IsGood([NotNullWhen(true)] Candidate? candidate, HourEntry entry) =>
+        candidate is not null
+        && NowMs - candidate.Answer.AsOfMs <= _freshWithinMs
+        && entry.Floor.Allows(candidate.Answer.Counts, candidate.Answer.Progress);
+
+    private static Candidate? Newer(Candidate? a, Candidate? b) =>
+        a is null || b is null ? a ?? b : a.Answer.AsOfMs >= b.Answer.AsOfMs ? a : b;
+
+    private RememberedAnswer Remember(Candidate candidate, bool stale, long begun)
+    {
+        var until = begun + 2 * _cacheFor;
+        // An answer that grows too old while it is remembered must be read anew, to be marked.
+        if (!stale) until = Math.Min(until, _clock.GetTimestamp() + (candidate.Answer.AsOfMs + _freshWithinMs - NowMs) * _frequency / 1000);
+        return new RememberedAnswer(candidate.Answer, candidate.Layer, stale, Math.Min(begun + _cacheFor, until), until);
+    }
+
+    private sealed record Candidate(HourAnswer Answer, AnswerLayer Layer);
+}

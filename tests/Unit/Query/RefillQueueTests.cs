@@ -1,0 +1,87 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Tally.QueryService.Reading;
+using Tally.Tests.Support;
+
+namespace Tally.Tests.Unit.Query;
+
+/// <summary>An hour that Redis lacked is brought back once, however often it is asked for.</summary>
+public sealed class RefillQueueTests
+{
+    private readonly QueryOptions _options = new() { RefillQueue = 3, RefillConcurrency = 2 };
+    private ManualTimeProvider _clock = null!;
+    private FakeRefill _refill = null!;
+    private RefillQueue _queue = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        _clock = new ManualTimeProvider();
+        _refill = new FakeRefill();
+        _queue = new RefillQueue(_refill, Microsoft.Extensions.Options.Options.Create(_options), _clock, NullLogger<RefillQueue>.Instance);
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        await _queue.StopAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20));
+        _queue.Dispose();
+    }
+
+    [Test]
+    public async Task One_refill_an_hour_is_in_flight()
+    {
+        var gate = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _refill.Answer = _ => gate.Task;
+        for (var i = 0; i < 100; i++) _queue.Offer(7);
+        await Eventually.HoldsAsync("the refill runs", TimeSpan.FromSeconds(10), () => Task.FromResult(_refill.Calls == 1));
+        Assert.That(_queue.Count, Is.EqualTo(1));
+
+        gate.SetResult(true);
+        await Eventually.HoldsAsync("the queue is empty", TimeSpan.FromSeconds(10), () => Task.FromResult(_queue.Count == 0));
+        Assert.That(_refill.Calls, Is.EqualTo(1));
+
+        _queue.Offer(7);
+        await Eventually.HoldsAsync("a later miss begins another", TimeSpan.FromSeconds(10), () => Task.FromResult(_refill.Calls == 2));
+    }
+
+    [Test]
+    public async Task It_is_tried_again_until_the_archive_has_caught_up()
+    {
+        var answers = new Queue<Func<Task<bool>>>([() => Task.FromResult(false), () => throw new IOException("away"), () => Task.FromResult(true)]);
+        _refill.Answer = _ => answers.Dequeue()();
+        _queue.Offer(7);
+
+        for (var turn = 1; turn <= 2; turn++)
+        {
+            await Eventually.HoldsAsync($"turn {turn} has failed and waits", TimeSpan.FromSeconds(10),
+                () => Task.FromResult(_refill.Calls == turn && _clock.Waiting == 1));
+            _clock.Advance(_options.RefillEvery);
+        }
+        await Eventually.HoldsAsync("the third turn has succeeded", TimeSpan.FromSeconds(10), () => Task.FromResult(_queue.Count == 0));
+        Assert.That(_refill.Calls, Is.EqualTo(3));
+    }
+
+    [Test]
+    public async Task It_gives_up_after_its_time()
+    {
+        _refill.Answer = _ => Task.FromResult(false);
+        _queue.Offer(7);
+
+        await Eventually.HoldsAsync("it gave up", TimeSpan.FromSeconds(20), () =>
+        {
+            if (_clock.Waiting > 0) _clock.Advance(TimeSpan.FromSeconds(10));
+            return Task.FromResult(_queue.Count == 0);
+        });
+        Assert.That(_refill.Calls, Is.InRange(2, 5));
+    }
+
+    [Test]
+    public async Task More_hours_than_the_queue_holds_are_not_taken()
+    {
+        _refill.Answer = _ => new TaskCompletionSource<bool>().Task;
+        for (var hour = 0; hour < 50; hour++) _queue.Offer(hour);
+
+        Assert.That(_queue.Count, Is.EqualTo(3));
+        await Eventually.HoldsAsync("two are at work", TimeSpan.FromSeconds(10), () => Task.FromResult(_refill.Calls == 2));
+    }
+}
