@@ -1,0 +1,99 @@
+using System.Net.Sockets;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Tally.QueryService.Accounting;
+using Tally.QueryService.Analytics;
+using Tally.QueryService.Http;
+using Tally.QueryService.Reading;
+using Tally.Shared.Contracts;
+using Tally.Shared.Hosting;
+using Tally.Shared.ReadModel;
+
+namespace Tally.Tests.Unit.Query;
+
+/// <summary>The service's own pipeline on Kestrel, over sources that do what the test says.</summary>
+public sealed class QueryServiceOverHttp : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private QueryServiceOverHttp(WebApplication app)
+    {
+        _app = app;
+        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+        Http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(20) };
+    }
+
+    public Uri Address { get; }
+    public HttpClient Http { get; }
+    public FakeSource Redis => (FakeSource)_app.Services.GetServices<IHourSource>().First();
+    public FakeSource Archive => (FakeSource)_app.Services.GetServices<IHourSource>().Last();
+
+    public static async Task<QueryServiceOverHttp> StartAsync(params string[] settings)
+    {
+        var builder = WebApplication.CreateBuilder(["--Http:Port=0", .. settings]);
+        builder.AddServiceDefaults("query-service", defaultPort: 0);
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton<IHourSource>(new FakeSource("redis"));
+        builder.Services.AddSingleton<IHourSource>(new FakeSource("archive"));
+        builder.Services.AddSingleton<IHourRefill>(new FakeRefill());
+        builder.Services.AddSingleton<IProgressRecordSource>(new FakeRecords("redis"));
+        builder.Services.AddSingleton<IProgressRecordSource>(new FakeRecords("archive"));
+        builder.AddReading();
+        builder.AddAccounting();
+        var app = builder.Build();
+        app.UseAnalytics();
+        app.MapAnalytics();
+        app.MapAccounting();
+        app.MapHealth();
+        app.MapNotFound();
+        await app.StartAsync();
+        return new QueryServiceOverHttp(app);
+    }
+
+    /// <summary>Both sources are fresh and hold these counts for every hour.</summary>
+    public void Hold(HourCounts counts)
+    {
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
+        foreach (var source in (FakeSource[])[Redis, Archive])
+            source.Has(counts == default ? HourState.Absent : HourState.Complete, counts, new SourceProgress(1, [new(1, 0, 1, now, 0)]));
+    }
+
+    /// <summary>Sends bytes as they are and reads until the server closes.</summary>
+    public async Task<string> RawAsync(string request)
+    {
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(Address.Host, Address.Port);
+        await using var stream = socket.GetStream();
+        await stream.WriteAsync(Encoding.Latin1.GetBytes(request));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var answer = new MemoryStream();
+        try
+        {
+            await stream.CopyToAsync(answer, limit.Token);
+        }
+        catch (IOException)
+        {
+            // Reset after the answer: the server did not read all that was sent.
+        }
+        return Encoding.Latin1.GetString(answer.ToArray());
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+    }
+
+    private sealed class FakeRecords(string name) : IProgressRecordSource
+    {
+        public string Name => name;
+
+        public Task<IReadOnlyList<Progress>> ReadRecordsAsync(CancellationToken cancellation) =>
+            Task.FromResult<IReadOnlyList<Progress>>([new Progress { Generation = 1, PartitionCount = 1, NextOffset = 3, AsOfMs = 1, SinceMs = 1 }]);
+    }
+}
