@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Options;
 using Tally.QueryService.Reading;
-using Tally.Shared.Contracts;
 using Tally.Shared.ReadModel;
 
 namespace Tally.QueryService.Accounting;

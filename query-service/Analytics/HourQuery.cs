@@ -50,7 +50,8 @@ public static class HourQuery
     {
         hour = 0;
         if (text.IsEmpty) return TimestampMissing;
-        if (text.ContainsAnyExceptInRange('0', '9')) return TimestampNotAnInteger;
+        foreach (var c in text)
+            if (!char.IsAsciiDigit(c)) return TimestampNotAnInteger;
         text = text.TrimStart('0');
         // 18 digits fit in 64 bits; anything longer is far beyond the last date anyway.
         if (text.Length > 18) return TimestampTooLarge;

@@ -68,7 +68,7 @@ public sealed class HourQueryTests
     public void The_usual_form_is_read_without_allocating()
     {
         const string Query = "?timestamp=1763712000000";
-        HourQuery.TryParsePlain(Query, out _);
+        Assert.That(HourQuery.TryParsePlain(Query, out _), Is.True);
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < 100; i++)
             if (!HourQuery.TryParsePlain(Query, out _)) throw new InvalidOperationException("not read");

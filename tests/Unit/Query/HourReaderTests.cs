@@ -4,20 +4,17 @@ using Tally.Shared.ReadModel;
 namespace Tally.Tests.Unit.Query;
 
 /// <summary>Which source answers, when an answer is marked, and what is never given.</summary>
-public sealed class HourReaderTests
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class HourReaderTests : IDisposable
 {
     private static readonly HourCounts Few = new(2, 3, 4);
     private static readonly HourCounts More = new(3, 5, 7);
     private static readonly TimeSpan Now = TimeSpan.Zero;
     private static readonly TimeSpan Old = TimeSpan.FromSeconds(7);
 
-    private ReaderFixture _f = null!;
+    private readonly ReaderFixture _f = new();
 
-    [SetUp]
-    public void SetUp() => _f = new ReaderFixture();
-
-    [TearDown]
-    public void TearDown() => _f.Dispose();
+    public void Dispose() => _f.Dispose();
 
     [Test]
     public async Task A_complete_hour_in_Redis_is_answered_without_asking_the_archive()

@@ -1,23 +1,19 @@
-using Tally.QueryService.Reading;
 using Tally.Shared.ReadModel;
 
 namespace Tally.Tests.Unit.Query;
 
 /// <summary>One client's successive GETs never go back unmarked, whichever source answers.</summary>
-public sealed class MonotonicReadTests
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class MonotonicReadTests : IDisposable
 {
     private static readonly HourCounts Few = new(2, 3, 4);
     private static readonly HourCounts More = new(3, 5, 7);
     private static readonly TimeSpan Now = TimeSpan.Zero;
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
-    private ReaderFixture _f = null!;
+    private readonly ReaderFixture _f = new();
 
-    [SetUp]
-    public void SetUp() => _f = new ReaderFixture();
-
-    [TearDown]
-    public void TearDown() => _f.Dispose();
+    public void Dispose() => _f.Dispose();
 
     [Test]
     public async Task When_Redis_fails_an_archive_behind_it_does_not_answer_while_the_last_answer_is_fresh()

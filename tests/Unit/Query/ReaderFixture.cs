@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
 using Tally.QueryService.Reading;
 using Tally.Shared.ReadModel;
 using Tally.Tests.Support;

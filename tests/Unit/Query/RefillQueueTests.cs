@@ -5,23 +5,18 @@ using Tally.Tests.Support;
 namespace Tally.Tests.Unit.Query;
 
 /// <summary>An hour that Redis lacked is brought back once, however often it is asked for.</summary>
-public sealed class RefillQueueTests
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class RefillQueueTests : IAsyncDisposable
 {
     private readonly QueryOptions _options = new() { RefillQueue = 3, RefillConcurrency = 2 };
-    private ManualTimeProvider _clock = null!;
-    private FakeRefill _refill = null!;
-    private RefillQueue _queue = null!;
+    private readonly ManualTimeProvider _clock = new();
+    private readonly FakeRefill _refill = new();
+    private readonly RefillQueue _queue;
 
-    [SetUp]
-    public void SetUp()
-    {
-        _clock = new ManualTimeProvider();
-        _refill = new FakeRefill();
+    public RefillQueueTests() =>
         _queue = new RefillQueue(_refill, Microsoft.Extensions.Options.Options.Create(_options), _clock, NullLogger<RefillQueue>.Instance);
-    }
 
-    [TearDown]
-    public async Task TearDown()
+    public async ValueTask DisposeAsync()
     {
         await _queue.StopAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20));
         _queue.Dispose();

@@ -1,19 +1,15 @@
-using Tally.QueryService.Reading;
 using Tally.Shared.ReadModel;
 
 namespace Tally.Tests.Unit.Query;
 
 /// <summary>However many ask, a source is asked once.</summary>
-public sealed class SingleFlightTests
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class SingleFlightTests : IDisposable
 {
     private static readonly HourCounts Few = new(2, 3, 4);
-    private ReaderFixture _f = null!;
+    private readonly ReaderFixture _f = new();
 
-    [SetUp]
-    public void SetUp() => _f = new ReaderFixture();
-
-    [TearDown]
-    public void TearDown() => _f.Dispose();
+    public void Dispose() => _f.Dispose();
 
     [Test]
     public async Task A_thousand_gets_of_a_cold_hour_are_one_read_of_the_archive()
