@@ -12,7 +12,8 @@ public sealed class Commit(TimeProvider clock)
 
     public long Count { get; private set; }
 
-    public void Run(IInputLog input, IReadOnlyCollection<PartitionTask> tasks, long readUpToMs, IReadOnlyList<IHeader> trace, TimeSpan limit)
+    /// <returns>How long it took.</returns>
+    public TimeSpan Run(IInputLog input, IReadOnlyCollection<PartitionTask> tasks, long readUpToMs, IReadOnlyList<IHeader> trace, TimeSpan limit)
     {
         var began = clock.GetTimestamp();
         var nowMs = clock.GetUtcNow().ToUnixTimeMilliseconds();
@@ -28,6 +29,8 @@ public sealed class Commit(TimeProvider clock)
         }
         Count++;
         EngineMetrics.Commits.Add(1, Committed);
-        EngineMetrics.CommitDuration.Record(clock.GetElapsedTime(began, ended).TotalSeconds);
+        var took = clock.GetElapsedTime(began, ended);
+        EngineMetrics.CommitDuration.Record(took.TotalSeconds);
+        return took;
     }
 }

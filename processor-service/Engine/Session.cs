@@ -150,7 +150,8 @@ public sealed partial class Session : IAssignmentListener
         if (due.Length == 0) return;
         using var activity = _trace.Start(_uncommitted);
         var readUpToMs = _drainedAtMs - (long)_options.FetchWait.TotalMilliseconds;
-        _commit.Run(_input, due, readUpToMs, BatchTrace.HeadersOf(activity), limit);
+        var took = _commit.Run(_input, due, readUpToMs, BatchTrace.HeadersOf(activity), limit);
+        Committed(_logger, _uncommitted, due.Length, took.TotalMilliseconds);
         _uncommitted = 0;
         _deadLetterBytes = 0;
     }
@@ -185,6 +186,9 @@ public sealed partial class Session : IAssignmentListener
         }
         _status.Partitions = [.. _tasks.All.Select(task => task.Partition)];
     }
+
+    [LoggerMessage(EventId = 3002, Level = LogLevel.Debug, Message = "Committed {Events} events of {Partitions} partitions in {Milliseconds} ms")]
+    private static partial void Committed(ILogger logger, int events, int partitions, double milliseconds);
 
     [LoggerMessage(EventId = 3001, Level = LogLevel.Information, Message = "Counting partitions {Partitions}")]
     private static partial void Assignment(ILogger logger, IReadOnlyList<int> partitions);

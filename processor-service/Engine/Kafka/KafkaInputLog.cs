@@ -19,6 +19,7 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog
     private bool _closed;
 
     public KafkaInputLog(ConsumerConfig config, string topic, string instance, IAssignmentListener listener, ILogger logger)
+        : base(topic)
     {
         _topic = topic;
         _instance = instance;

@@ -8,6 +8,7 @@ namespace Tally.ProcessorService.Engine.Kafka;
 public sealed class KafkaReplayLog : KafkaRecordLog
 {
     public KafkaReplayLog(ConsumerConfig config, string topic, IReadOnlyCollection<PartitionOffset> from, ILogger logger)
+        : base(topic)
     {
         Consumer = new ConsumerBuilder<Scratch, Scratch>(config)
             .SetKeyDeserializer(new ScratchDeserializer())
