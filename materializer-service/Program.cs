@@ -1,3 +1,16 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-await app.RunAsync();
+using Tally.MaterializerService.Sinks;
+using Tally.Shared.Archive;
+using Tally.Shared.Hosting;
+using Tally.Shared.ReadModel;
+
+return await ServiceRun.RunAsync("materializer-service", () =>
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddServiceDefaults("materializer-service", defaultPort: 8084);
+    builder.Services.AddRedisView();
+    builder.Services.AddArchive();
+    builder.AddSinks();
+    var app = builder.Build();
+    app.MapHealth();
+    return app;
+});

@@ -40,6 +40,8 @@ public sealed class SqlHourStore(ArchiveDatabase database) : IHourStore
 
     public string Name => "archive";
 
+    public long Epoch => 0;
+
     public Task<IReadOnlyDictionary<int, long>> ReadPositionsAsync(string topic, IReadOnlyList<int> partitions, CancellationToken cancellation) =>
         database.ReadAsync<IReadOnlyDictionary<int, long>>(async transaction =>
         {

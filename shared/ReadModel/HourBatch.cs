@@ -28,6 +28,9 @@ public interface IHourStore
     /// <summary>Name in metrics, traces and logs: <c>redis</c>, <c>archive</c>.</summary>
     string Name { get; }
 
+    /// <summary>Changes when the store may have lost its newest writes, as after a failover.</summary>
+    long Epoch { get; }
+
     /// <summary>Next offset to read of each partition of <paramref name="topic"/>; 0 for one never read.</summary>
     Task<IReadOnlyDictionary<int, long>> ReadPositionsAsync(string topic, IReadOnlyList<int> partitions, CancellationToken cancellation);
 

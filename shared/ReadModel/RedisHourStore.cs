@@ -14,6 +14,8 @@ public sealed class RedisHourStore(RedisConnection connection, IOptions<RedisOpt
 
     public string Name => "redis";
 
+    public long Epoch => connection.Epoch;
+
     public async Task<IReadOnlyDictionary<int, long>> ReadPositionsAsync(
         string topic, IReadOnlyList<int> partitions, CancellationToken cancellation)
     {

@@ -12,7 +12,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task An_hour_is_the_sum_of_its_partitions()
     {
-        using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync();
         await WriteAsync(archive, Batch(0, 0, 2, Partial(Hour, 0, 10, 1, 2, 3), Progress(0, 10)));
         await WriteAsync(archive, Batch(1, 0, 2, Partial(Hour, 1, 7, 10, 20, 30), Progress(1, 7)));
 
@@ -30,7 +30,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task An_hour_without_rows_is_absent_as_of_the_progress()
     {
-        using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync();
         await WriteAsync(archive, Batch(0, 0, 1, Progress(0, 10, asOfMs: 77)));
 
         var reading = await archive.Reader.ReadAsync(Hour, CancellationToken.None);
@@ -46,7 +46,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task An_older_row_never_replaces_a_newer_one()
     {
-        using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync();
         await WriteAsync(archive, Batch(0, 0, 4, Partial(Hour, 0, 20, 2, 2, 2), Progress(0, 20)));
         await WriteAsync(archive, Batch(0, 0, 2, Partial(Hour, 0, 10, 1, 1, 1), Progress(0, 10)));
 
@@ -64,7 +64,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task A_batch_larger_than_one_statement_is_written_whole()
     {
-        using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync();
         var records = Enumerable.Range(0, 500).Select(i => (object)Partial(Hour + i, 0, 10, i, 0, i)).Append(Progress(0, 10)).ToArray();
         await WriteAsync(archive, Batch(0, 0, 501, records));
 
@@ -78,7 +78,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task A_batch_that_fails_half_way_leaves_nothing()
     {
-        using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync();
         await archive.ScalarAsync(
             "CREATE TRIGGER broken BEFORE INSERT ON progress BEGIN SELECT RAISE(ABORT, 'disk full'); END");
 
@@ -95,7 +95,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task A_gap_is_not_written_but_read_again()
     {
-        using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync();
         await WriteAsync(archive, Batch(0, 0, 2, Partial(Hour, 0, 10, 1, 1, 1)));
 
         var result = await archive.Store.WriteAsync(Batch(0, 5, 6, Partial(Hour, 0, 20, 2, 2, 2)), CancellationToken.None);
@@ -111,7 +111,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task A_topic_that_was_recreated_is_refused()
     {
-        using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync();
         await WriteAsync(archive, Batch(0, 0, 5, Progress(0, 100)));
 
         Assert.That(async () => await archive.Store.WriteAsync(Batch(0, 5, 6, Progress(0, 3)), CancellationToken.None),
@@ -121,7 +121,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task Generations_are_kept_apart_and_the_pointer_chooses()
     {
-        using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync();
         await WriteAsync(archive, Batch(0, 0, 1, Partial(Hour, 0, 1, 1, 0, 1), Progress(0, 1)));
         await WriteAsync(archive, Batch(0, 1, 2, Partial(Hour, 0, 1, 5, 0, 5, generation: 2), Progress(0, 1, generation: 2)));
         var before = (await archive.Reader.ReadAsync(Hour, CancellationToken.None)).Counts.Clicks;
@@ -132,9 +132,9 @@ public sealed class ArchiveTests
     }
 
     [Test]
-    public void A_missing_file_is_an_archive_not_ready_and_is_not_made_by_reading()
+    public async Task A_missing_file_is_an_archive_not_ready_and_is_not_made_by_reading()
     {
-        using var archive = new TemporaryArchive();
+        await using var archive = new TemporaryArchive();
 
         Assert.That(async () => await archive.Reader.ReadAsync(Hour, CancellationToken.None), Throws.InstanceOf<ArchiveNotReadyException>());
         Assert.That(async () => await archive.Reader.ReadAsync(Hour, CancellationToken.None),
@@ -144,7 +144,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task A_file_without_tables_is_an_archive_not_ready()
     {
-        using var archive = new TemporaryArchive();
+        await using var archive = new TemporaryArchive();
         Directory.CreateDirectory(Path.GetDirectoryName(archive.ConnectionString["Data Source=".Length..])!);
         await archive.ScalarAsync("CREATE TABLE other (a INTEGER)");
 
@@ -154,7 +154,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task Migrations_may_run_again_and_from_two_processes_at_once()
     {
-        using var archive = new TemporaryArchive();
+        await using var archive = new TemporaryArchive();
         using var other = archive.Open();
 
         await Task.WhenAll(
@@ -167,7 +167,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task A_newer_schema_is_refused_by_writer_and_reader_with_a_sentence()
     {
-        using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync();
         await archive.ScalarAsync("UPDATE schema_version SET version = 99");
 
         Assert.Multiple(() =>
@@ -182,7 +182,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task Reading_goes_on_while_another_process_writes()
     {
-        using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync();
         using var writer = archive.Open();
         await WriteAsync(archive, Batch(0, 0, 1, Partial(Hour, 0, 1, 1, 0, 1), Progress(0, 1)));
         var written = new TaskCompletionSource();
@@ -210,7 +210,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task The_progress_records_can_be_read_back_for_the_accounting()
     {
-        using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync();
         await WriteAsync(archive, Batch(1, 0, 1, Progress(1, 7)));
         await WriteAsync(archive, Batch(0, 0, 2, Progress(0, 9), Partial(Hour, 0, 9, 1, 1, 1)));
 

@@ -5,7 +5,7 @@ using Tally.Shared.Archive;
 namespace Tally.Tests.Integration.Archive;
 
 /// <summary>A SQLite archive in a folder of its own.</summary>
-internal sealed class TemporaryArchive : IDisposable
+internal sealed class TemporaryArchive : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tally-archive-");
 
@@ -23,6 +23,9 @@ internal sealed class TemporaryArchive : IDisposable
     public SqlHourArchive Reader { get; }
 
     public SqlHourStore Store { get; }
+
+    /// <summary>Nothing on disk yet.</summary>
+    public static TemporaryArchive Missing() => new();
 
     public static async Task<TemporaryArchive> CreateAsync()
     {
@@ -43,10 +46,11 @@ internal sealed class TemporaryArchive : IDisposable
         return (long)(await command.ExecuteScalarAsync() ?? 0L);
     }
 
-    public void Dispose()
+    public ValueTask DisposeAsync()
     {
         Database.Dispose();
         SqliteConnection.ClearAllPools();
         _folder.Delete(recursive: true);
+        return ValueTask.CompletedTask;
     }
 }

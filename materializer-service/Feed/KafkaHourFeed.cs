@@ -1,0 +1,164 @@
+using System.Runtime.ExceptionServices;
+using Confluent.Kafka;
+using Tally.Shared.Hosting;
+using Tally.Shared.Kafka;
+
+namespace Tally.MaterializerService.Feed;
+
+/// <summary>A consumer of analytics.hours. What a handler throws comes out of <see cref="Read"/>.</summary>
+public sealed partial class KafkaHourFeed : IHourFeed
+{
+    private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(3);
+
+    private readonly string _topic;
+    private readonly string _instance;
+    private readonly ILogger _logger;
+    private readonly IConsumer<byte[]?, byte[]?> _consumer;
+    private IFeedListener? _listener;
+    private ExceptionDispatchInfo? _fault;
+    private volatile Error? _fatal;
+    private ErrorCode _lastError = ErrorCode.NoError;
+    private bool _closed;
+
+    public KafkaHourFeed(ConsumerConfig config, string topic, string instance, IFeedListener listener, ILogger logger)
+    {
+        _topic = topic;
+        _instance = instance;
+        _listener = listener;
+        _logger = logger;
+        _consumer = new ConsumerBuilder<byte[]?, byte[]?>(config)
+            .SetKeyDeserializer(Deserializers.ByteArray!)
+            .SetValueDeserializer(Deserializers.ByteArray!)
+            .SetLogHandler((_, line) => KafkaClientLog.Take(logger, line))
+            .SetErrorHandler((client, error) =>
+            {
+                KafkaClientLog.Take(logger, client.Name, error);
+                if (error.IsFatal) _fatal = error;
+            })
+            .SetPartitionsAssignedHandler(Assigned)
+            .SetPartitionsRevokedHandler((_, partitions) => Tell(l => l.Revoked([.. partitions.Select(p => p.Partition.Value)])))
+            .SetPartitionsLostHandler((_, partitions) => Tell(l => l.Revoked([.. partitions.Select(p => p.Partition.Value)])))
+            .Build();
+        _consumer.Subscribe(topic);
+    }
+
+    public FeedRecord? Read(TimeSpan wait)
+    {
+        ConsumeResult<byte[]?, byte[]?>? result = null;
+        try
+        {
+            result = _consumer.Consume(wait);
+        }
+        catch (ConsumeException e)
+        {
+            Take(e);
+        }
+        ThrowFaults();
+        if (result is null) return null;
+        _lastError = ErrorCode.NoError;
+        return new FeedRecord(result.Partition, result.Offset, result.Message.Key, result.Message.Value, result.Message.Headers);
+    }
+
+    public void Seek(int partition, long position) =>
+        Ask($"Seek to {position} of partition {partition}", () =>
+        {
+            _consumer.Seek(new TopicPartitionOffset(_topic, partition, position == 0 ? Offset.Beginning : new Offset(position)));
+            return true;
+        });
+
+    public void Pause(IReadOnlyCollection<int> partitions) => Ask("Pause", () =>
+    {
+        _consumer.Pause(partitions.Select(p => new TopicPartition(_topic, p)));
+        return true;
+    });
+
+    public void Resume(IReadOnlyCollection<int> partitions) => Ask("Resume", () =>
+    {
+        _consumer.Resume(partitions.Select(p => new TopicPartition(_topic, p)));
+        return true;
+    });
+
+    public (long Low, long High) QueryEnds(int partition) => Ask($"Ends of partition {partition}", () =>
+    {
+        var ends = _consumer.QueryWatermarkOffsets(new TopicPartition(_topic, partition), QuestionLimit);
+        return (ends.Low.Value, ends.High.Value);
+    });
+
+    public void Close()
+    {
+        if (_closed) return;
+        _closed = true;
+        // Destroying a consumer that is still a member of its group hangs in librdkafka 2.0.2.
+        _consumer.Close();
+    }
+
+    public void Dispose()
+    {
+        _listener = null;
+        Close();
+        _consumer.Dispose();
+    }
+
+    private IEnumerable<TopicPartitionOffset> Assigned(IConsumer<byte[]?, byte[]?> consumer, List<TopicPartition> partitions)
+    {
+        IReadOnlyList<long?>? positions = null;
+        Tell(l => positions = l.Assigned([.. partitions.Select(p => p.Partition.Value)]));
+        return [.. partitions.Select((p, i) => new TopicPartitionOffset(p, Start(positions?[i])))];
+    }
+
+    /// <summary>One whose position is unknown is paused before anything of it is used.</summary>
+    private static Offset Start(long? position) => position switch
+    {
+        null => Offset.End,
+        0 => Offset.Beginning,
+        { } offset => new Offset(offset),
+    };
+
+    private void Take(ConsumeException e)
+    {
+        if (e.Error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.OffsetOutOfRange && e.ConsumerRecord?.TopicPartition is { } where)
+            Tell(l => l.OutOfRange(where.Partition));
+        else if (e.Error.IsFatal)
+            _fatal = e.Error;
+        else if (e.Error.Code != _lastError)
+            CannotRead(_logger, _topic, e.Error.Code, e.Error.Reason);
+        _lastError = e.Error.Code;
+    }
+
+    private void Tell(Action<IFeedListener> tell)
+    {
+        if (_listener is not { } listener || _fault is not null) return;
+        try
+        {
+            tell(listener);
+        }
+        catch (Exception e)
+        {
+            _fault = ExceptionDispatchInfo.Capture(e);
+        }
+    }
+
+    private void ThrowFaults()
+    {
+        _fault?.Throw();
+        if (_fatal is { Code: ErrorCode.FencedInstanceId })
+            throw new ConfigurationException(
+                $"Another process runs with Materializer:Instance={_instance} and has taken over: give every running instance a name of its own.");
+        if (_fatal is { } fatal) throw new FeedLostException($"{fatal.Code} ({fatal.Reason.TrimEnd('.')})");
+    }
+
+    private static T Ask<T>(string question, Func<T> ask)
+    {
+        try
+        {
+            return ask();
+        }
+        catch (KafkaException e)
+        {
+            throw new FeedLostException($"{question}: {e.Error.Code} ({e.Error.Reason.TrimEnd('.')})", e);
+        }
+    }
+
+    [LoggerMessage(EventId = 6001, Level = LogLevel.Warning, Message = "Cannot read {Topic}: {Code} {Reason}")]
+    private static partial void CannotRead(ILogger logger, string topic, ErrorCode code, string reason);
+}

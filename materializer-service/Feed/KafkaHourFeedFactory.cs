@@ -1,0 +1,37 @@
+using Confluent.Kafka;
+using Microsoft.Extensions.Options;
+using Tally.MaterializerService.Sinks;
+using Tally.Shared.Kafka;
+
+namespace Tally.MaterializerService.Feed;
+
+/// <summary>Opens consumers.</summary>
+public sealed class KafkaHourFeedFactory(IOptions<KafkaOptions> kafka, IOptions<MaterializerOptions> options, ILogger<KafkaHourFeed> logger)
+    : IHourFeedFactory
+{
+    private readonly MaterializerOptions _options = options.Value;
+
+    public string Topic => kafka.Value.Topics.Hours;
+
+    public IHourFeed Open(string group, IFeedListener listener)
+    {
+        var config = KafkaClientConfig.Consumer(kafka.Value, $"{group}-{_options.Instance}", group);
+        config.GroupInstanceId = _options.StaticMembership ? _options.Instance : null;
+        config.SessionTimeoutMs = (int)_options.SessionTimeout.TotalMilliseconds;
+        config.HeartbeatIntervalMs = (int)_options.SessionTimeout.TotalMilliseconds / 4;
+        config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
+        config.QueuedMaxMessagesKbytes = _options.PrefetchKilobytes;
+        // A broker that came back is read again at once.
+        config.FetchErrorBackoffMs = 100;
+        config.FetchWaitMaxMs = 250;
+        config.ConsumeResultFields = "headers";
+        // What exactly-once rests on is not for Kafka:Client to change.
+        config.IsolationLevel = IsolationLevel.ReadCommitted;
+        config.AutoOffsetReset = AutoOffsetReset.Error;
+        config.EnableAutoCommit = false;
+        config.EnableAutoOffsetStore = false;
+        config.EnablePartitionEof = false;
+        config.AllowAutoCreateTopics = false;
+        return new KafkaHourFeed(config, Topic, _options.Instance, listener, logger);
+    }
+}

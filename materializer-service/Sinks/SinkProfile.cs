@@ -1,0 +1,17 @@
+using Tally.Shared.ReadModel;
+
+namespace Tally.MaterializerService.Sinks;
+
+/// <summary>What makes one sink differ from the other.</summary>
+/// <param name="Store">Where it writes; its name is the sink's.</param>
+/// <param name="System">Value of <c>db.system.name</c>.</param>
+/// <param name="Operation">Value of <c>db.operation.name</c>.</param>
+/// <param name="Group">Its consumer group.</param>
+/// <param name="Linger">How long records are gathered before they are written; zero writes as soon as no more are at hand.</param>
+/// <param name="WriteTimeout">Time limit of one write.</param>
+/// <param name="Prepare">Makes the store ready at start; tried again until it succeeds.</param>
+public sealed record SinkProfile(
+    IHourStore Store, string System, string Operation, string Group, TimeSpan Linger, TimeSpan WriteTimeout, Func<CancellationToken, Task> Prepare)
+{
+    public string Name => Store.Name;
+}
