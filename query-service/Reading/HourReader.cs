@@ -101,6 +101,8 @@ public sealed class HourReader
         {
             lock (entry) entry.Loading = null;
             loading.SetException(e);
+            // A read ahead has nobody who waits for it.
+            _ = loading.Task.Exception;
         }
     }
 
