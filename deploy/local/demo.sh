@@ -23,7 +23,7 @@ echo "Sending 3000 events of 500 users: this hour, an hour ago and in 1970 (ever
 } > "$run/demo.curl"
 before=$(curl -fsS "$door/analytics?timestamp=$now" | tr '\n' ' ')
 begun=$(date +%s%3N)
-curl -sS --parallel --parallel-max 64 -X POST -w '%{http_code}\n' -K "$run/demo.curl" | sort | uniq -c | awk '{ print "  " $1 " answers " $2 }'
+curl -sS --no-progress-meter --parallel --parallel-max 64 -X POST -w '%{http_code}\n' -K "$run/demo.curl" | sort | uniq -c | awk '{ print "  " $1 " answers " $2 }'
 echo "  in $(($(date +%s%3N) - begun)) ms"
 rm -f "$run/demo.curl"
 sleep 1
@@ -33,6 +33,5 @@ echo "This hour before: $before"
 show "This hour:" "$now"
 show "An hour ago:" $((now - hour))
 show "The first hour of 1970:" 123
-echo "What became of every event (GET /accounting):"
-curl -fsS "http://127.0.0.1:$QUERY_PORT/accounting" | sed 's/^/  /'
-echo
+echo "What became of every event ever sent here (GET $door/accounting has more):"
+curl -fsS "$door/accounting" | sed -n '/"outcomes"/,/}/p' | sed 's/^ */  /' 

@@ -2,13 +2,14 @@
 # Starting, finding and ending the processes of the local mode. A process is known by data/run/NAME.pid: its pid and its start time,
 # so that a pid which the system gave to somebody else is never taken for ours.
 
-start_time() { awk '{ sub(/.*\) /, ""); print $20 }' "/proc/$1/stat" 2> /dev/null; }
+# A process that has ended but whose parent has not yet noticed (state Z) is gone.
+start_time() { awk '{ sub(/.*\) /, ""); if ($1 != "Z") print $20 }' "/proc/$1/stat" 2> /dev/null; }
 
 pid_of() { # NAME
   local pid started
   [ -f "$run/$1.pid" ] || return 1
   read -r pid started < "$run/$1.pid"
-  [ -n "$pid" ] && [ "$(start_time "$pid")" = "$started" ] && echo "$pid"
+  [ -n "$started" ] && [ "$(start_time "$pid")" = "$started" ] && echo "$pid"
 }
 
 alive() { pid_of "$1" > /dev/null; }
