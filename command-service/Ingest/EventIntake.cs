@@ -77,10 +77,14 @@ public sealed class EventIntake(EventProducer producer, UserHasher hasher, Inges
         _ => Refusals.NotConfirmed,
     };
 
-    /// <summary>A request that may have a body: taken when it turns out to be empty (chunked, without a chunk).</summary>
+    /// <summary>
+    /// A request that may have a body: taken when it turns out to be empty (chunked, without a chunk), unless it gave a length besides,
+    /// which Kestrel moves to another header: two servers could read two different requests from that.
+    /// </summary>
     private async Task RefuseBodyAsync(HttpContext context)
     {
-        if (context.Request.ContentLength is null && await IsEmptyAsync(context))
+        var oneLength = context.Request.ContentLength is null && !context.Request.Headers.ContainsKey("X-Content-Length");
+        if (oneLength && await IsEmptyAsync(context))
         {
             await TakeQueryAsync(context);
             return;

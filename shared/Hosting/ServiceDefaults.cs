@@ -66,6 +66,8 @@ public static class ServiceDefaults
         });
         // One line per state change, none per request.
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        // It would write an error at every question while a dependency is away; who knows of the change logs it.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         // As long as this category logs at all, every request gets an Activity and a log scope, traced or not. Kestrel logs unhandled exceptions too.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         // Otherwise a line a probe for as long as something is away; the answer of /health/ready says the same.
