@@ -59,6 +59,6 @@ internal sealed class QueryStores : IAsyncDisposable
         await Connection.DisposeAsync();
         await Redis.DisposeAsync();
         SqliteConnection.ClearAllPools();
-        Archive.Dispose();
+        await Archive.DisposeAsync();
     }
 }
