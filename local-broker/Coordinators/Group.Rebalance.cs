@@ -6,6 +6,8 @@ namespace Tally.LocalBroker.Coordinators;
 /// <summary>The rebalance itself, and the timers that drive it.</summary>
 internal sealed partial class Group
 {
+    private bool _isGathering;
+
     private Task<Key11JoinGroup.Response> Rejoin(GroupMember member)
     {
         member.AnswerJoin(Key11JoinGroup.Response.Failed(ErrorCode.RebalanceInProgress, member.Id));
@@ -27,16 +29,14 @@ internal sealed partial class Group
                 RestartSession(member);
             }
 
-            bool wasEmpty = State == GroupState.Empty;
+            // An empty group gives the members that start with the first a moment to arrive, however complete it looks.
+            _isGathering = State == GroupState.Empty && options.GroupInitialRebalanceDelay > TimeSpan.Zero;
             State = GroupState.PreparingRebalance;
-            TimeSpan wait = wasEmpty ? options.GroupInitialRebalanceDelay : _members.Max(m => m.RebalanceTimeout);
             _rebalanceTimer?.Dispose();
-            _rebalanceTimer = StartTimer(EndJoinPhase, wait);
-            if (wasEmpty && wait > TimeSpan.Zero)
-                return;
+            _rebalanceTimer = StartTimer(EndJoinPhase, _isGathering ? options.GroupInitialRebalanceDelay : _members.Max(m => m.RebalanceTimeout));
         }
 
-        if (_pendingIds.Count == 0 && _members.TrueForAll(m => m.Joining is not null))
+        if (!_isGathering && _pendingIds.Count == 0 && _members.TrueForAll(m => m.Joining is not null))
             EndJoinPhase();
     }
 

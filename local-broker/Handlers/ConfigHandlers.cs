@@ -18,6 +18,76 @@ internal sealed class ConfigHandlers(BrokerState state)
         return response;
     }
 
+    public WireWriter Alter(RequestContext context)
+    {
+        WireReader reader = context.Reader();
+        Key33AlterConfigs.Request request = Key33AlterConfigs.Read(ref reader);
+        WireWriter response = context.StartResponse();
+        ConfigAnswer.WriteAll(response, [.. request.Resources.Select(r => Change(r.Type, r.Name, request.ValidateOnly, settings =>
+        {
+            settings.Clear();
+            foreach ((string key, string? value) in r.Configs)
+            {
+                if (value is not null)
+                    settings[key] = value;
+            }
+
+            return null;
+        }))]);
+        return response;
+    }
+
+    public WireWriter AlterIncrementally(RequestContext context)
+    {
+        WireReader reader = context.Reader();
+        Key44IncrementalAlterConfigs.Request request = Key44IncrementalAlterConfigs.Read(ref reader);
+        WireWriter response = context.StartResponse();
+        ConfigAnswer.WriteAll(response, [.. request.Resources.Select(r => Change(r.Type, r.Name, request.ValidateOnly, settings =>
+        {
+            foreach ((string key, Key44IncrementalAlterConfigs.Operation operation, string? value) in r.Configs)
+            {
+                if (ChangeOne(settings, key, operation, value) is { } refused)
+                    return refused;
+            }
+
+            return null;
+        }))]);
+        return response;
+    }
+
+    private static string? ChangeOne(Dictionary<string, string> settings, string key, Key44IncrementalAlterConfigs.Operation operation, string? value)
+    {
+        if (operation == Key44IncrementalAlterConfigs.Operation.Delete)
+        {
+            settings.Remove(key);
+            return null;
+        }
+
+        if (value is null)
+            return $"A value is needed for {key}.";
+        if (operation == Key44IncrementalAlterConfigs.Operation.Set)
+        {
+            settings[key] = value;
+            return null;
+        }
+
+        if (key != "cleanup.policy" || !Enum.IsDefined(operation))
+            return $"{key} is not a list, or the operation is not known.";
+        string before = settings.GetValueOrDefault(key) ?? LogConfig.Known.First(k => k.Key == key).Default;
+        string[] parts = before.Split(',', StringSplitOptions.RemoveEmptyEntries);
+        string[] changed = value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        settings[key] = string.Join(',', operation == Key44IncrementalAlterConfigs.Operation.Append ? parts.Union(changed) : parts.Except(changed));
+        return null;
+    }
+
+    private ConfigAnswer Change(sbyte type, string name, bool validateOnly, Func<Dictionary<string, string>, string?> change)
+    {
+        if (type != (sbyte)ConfigResourceType.Topic)
+            return new ConfigAnswer(ErrorCode.InvalidRequest, "Only topics can be configured while the broker runs; its own settings are options of its start.", type, name);
+        (ErrorCode error, string? message) = state.Topics.Configure(name, change, validateOnly);
+        return new ConfigAnswer(error, message, type, name);
+    }
+
     private Key32DescribeConfigs.Result Describe(Key32DescribeConfigs.Resource resource)
     {
         IEnumerable<Key32DescribeConfigs.Entry>? entries = (ConfigResourceType)resource.Type switch

@@ -15,6 +15,7 @@ internal static class Handlers
         var transactions = new TransactionHandlers(state);
         var topics = new TopicHandlers(state);
         var configs = new ConfigHandlers(state);
+        var groupAdmin = new GroupAdminHandlers(state);
         table.Register(Key00Produce.Range, new ProduceHandler(state).HandleAsync);
         table.Register(Key01Fetch.Range, new FetchHandler(state).HandleAsync);
         table.Register(Key02ListOffsets.Range, offsets.ListOffsets);
@@ -26,16 +27,24 @@ internal static class Handlers
         table.Register(Key12Heartbeat.Range, groups.Heartbeat);
         table.Register(Key13LeaveGroup.Range, groups.Leave);
         table.Register(Key14SyncGroup.Range, groups.SyncAsync);
+        table.Register(Key15DescribeGroups.Range, groupAdmin.Describe);
+        table.Register(Key16ListGroups.Range, groupAdmin.List);
         table.Register(Key18ApiVersions.Range, cluster.ApiVersions);
         table.Register(Key19CreateTopics.Range, topics.Create);
         table.Register(Key20DeleteTopics.Range, topics.Delete);
+        table.Register(Key21DeleteRecords.Range, offsets.DeleteRecords);
         table.Register(Key22InitProducerId.Range, transactions.InitAsync);
+        table.Register(Key23OffsetForLeaderEpoch.Range, offsets.ForLeaderEpoch);
         table.Register(Key24AddPartitionsToTxn.Range, transactions.AddPartitionsAsync);
         table.Register(Key25AddOffsetsToTxn.Range, transactions.AddOffsetsAsync);
         table.Register(Key26EndTxn.Range, transactions.EndAsync);
         table.Register(Key28TxnOffsetCommit.Range, transactions.CommitOffsetsAsync);
         table.Register(Key32DescribeConfigs.Range, configs.Describe);
+        table.Register(Key33AlterConfigs.Range, configs.Alter);
         table.Register(Key37CreatePartitions.Range, topics.CreatePartitions);
+        table.Register(Key42DeleteGroups.Range, groupAdmin.Delete);
+        table.Register(Key44IncrementalAlterConfigs.Range, configs.AlterIncrementally);
+        table.Register(Key47OffsetDelete.Range, groupAdmin.DeleteOffsets);
         return table;
     }
 }

@@ -28,6 +28,48 @@ internal sealed class OffsetHandlers(BrokerState state)
         return response;
     }
 
+    public WireWriter DeleteRecords(RequestContext context)
+    {
+        WireReader reader = context.Reader();
+        Key21DeleteRecords.TopicRequest[] topics = Key21DeleteRecords.Read(ref reader);
+        WireWriter response = context.StartResponse();
+        Key21DeleteRecords.WriteHead(response, topics.Length);
+        foreach (Key21DeleteRecords.TopicRequest topic in topics)
+        {
+            response.WriteString(topic.Name);
+            response.WriteArrayLength(topic.Partitions.Length);
+            foreach ((int index, long offset) in topic.Partitions)
+            {
+                (ErrorCode error, long start) = state.Topics.Find(topic.Name, index)?.DeleteBefore(offset) ?? (ErrorCode.UnknownTopicOrPartition, -1);
+                Key21DeleteRecords.WritePartition(response, index, start, error);
+            }
+        }
+
+        return response;
+    }
+
+    public WireWriter ForLeaderEpoch(RequestContext context)
+    {
+        WireReader reader = context.Reader();
+        Key23OffsetForLeaderEpoch.TopicRequest[] topics = Key23OffsetForLeaderEpoch.Read(ref reader, context.Version);
+        WireWriter response = context.StartResponse();
+        Key23OffsetForLeaderEpoch.WriteHead(response, topics.Length);
+        foreach (Key23OffsetForLeaderEpoch.TopicRequest topic in topics)
+        {
+            response.WriteString(topic.Name);
+            response.WriteArrayLength(topic.Partitions.Length);
+            foreach ((int index, int currentEpoch, int epoch) in topic.Partitions)
+            {
+                PartitionLog? log = state.Topics.Find(topic.Name, index);
+                ErrorCode error = log is null ? ErrorCode.UnknownTopicOrPartition : currentEpoch > 0 ? ErrorCode.UnknownLeaderEpoch : ErrorCode.None;
+                bool known = error == ErrorCode.None && epoch == 0;
+                Key23OffsetForLeaderEpoch.WritePartition(response, error, index, known ? 0 : -1, known ? log!.Offsets.HighWatermark : -1);
+            }
+        }
+
+        return response;
+    }
+
     public async ValueTask<WireWriter?> CommitAsync(RequestContext context)
     {
         List<TopicErrors> results = state.Groups.Commit(ReadCommit(context));

@@ -53,7 +53,17 @@ internal sealed class BrokerState : IAsyncDisposable
         Transactions.Dispose();
         await Flush.DisposeAsync();
         foreach (PartitionLog log in Topics.All.Values.SelectMany(t => t.Partitions))
-            log.Checkpoint(everything: true);
+        {
+            try
+            {
+                log.Checkpoint(everything: true);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // The next start walks the log instead.
+            }
+        }
+
         Topics.Dispose();
         _folder.Dispose();
     }

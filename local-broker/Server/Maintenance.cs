@@ -1,3 +1,4 @@
+using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Storage;
 
 namespace Tally.LocalBroker.Server;
@@ -51,8 +52,9 @@ internal sealed partial class Maintenance : IAsyncDisposable
             {
                 log.ApplyRetention(now - (long)_state.Options.ProducerIdExpiration.TotalMilliseconds);
                 log.Checkpoint(everything: false);
+                log.Clean();
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException or DataFolderException or InvalidDataException or MalformedRequestException)
             {
                 LogFailed(e, log.Topic, log.Partition);
             }
@@ -62,6 +64,6 @@ internal sealed partial class Maintenance : IAsyncDisposable
         _state.Transactions.ExpireIdle(now - (long)TransactionalIdExpiration.TotalMilliseconds);
     }
 
-    [LoggerMessage(40, LogLevel.Error, "{Topic}-{Partition}: retention or checkpoint failed and is tried again later")]
+    [LoggerMessage(40, LogLevel.Error, "{Topic}-{Partition}: retention, checkpoint or compaction failed and is tried again later")]
     private partial void LogFailed(Exception e, string topic, int partition);
 }

@@ -12,15 +12,28 @@ internal static class Decompression
     {
         unpacked = null;
         ReadOnlySpan<byte> packed = batch[RecordBatch.HeaderSize..];
-        switch (BatchHeader.Read(batch).Codec)
+        try
         {
-            case Codec.None:
-                return true;
-            case Codec.Gzip:
-                unpacked = Gunzip(packed);
-                return true;
-            default:
-                return false;
+            switch (BatchHeader.Read(batch).Codec)
+            {
+                case Codec.None:
+                    return true;
+                case Codec.Gzip:
+                    unpacked = Gunzip(packed);
+                    return true;
+                case Codec.Snappy:
+                    unpacked = Snappy.Unpack(packed, UnpackedBytesMax);
+                    return true;
+                case Codec.Lz4:
+                    unpacked = Lz4.Unpack(packed, UnpackedBytesMax);
+                    return true;
+                default:
+                    return false;
+            }
+        }
+        catch (Exception e) when (e is IndexOutOfRangeException or ArgumentOutOfRangeException or OverflowException)
+        {
+            throw new InvalidDataException("The packed records end too early.", e);
         }
     }
 

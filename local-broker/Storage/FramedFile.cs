@@ -11,6 +11,7 @@ internal enum FileKind : byte
     ProducerIds = 4,
     Transactions = 5,
     Groups = 6,
+    CleanedTo = 7,
 }
 
 /// <summary>

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
+using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Server;
 
 namespace Tally.LocalBroker.Storage;
@@ -167,7 +168,15 @@ internal sealed partial class Journal : IFlushable, IDisposable
         int position = FramedFile.HeadSize;
         while (TryFrame(content, position, out int length))
         {
-            replay(content.AsMemory(position + FrameHead, length));
+            try
+            {
+                replay(content.AsMemory(position + FrameHead, length));
+            }
+            catch (MalformedRequestException e)
+            {
+                throw new DataFolderException($"{_path} holds an entry at byte {position} that cannot be read.", e);
+            }
+
             position += FrameHead + length;
         }
 

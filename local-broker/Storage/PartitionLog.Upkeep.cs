@@ -7,7 +7,7 @@ namespace Tally.LocalBroker.Storage;
 internal sealed partial class PartitionLog
 {
     private const string StartFile = "log-start";
-    private const byte StartVersion = 1;
+    private const byte OffsetFileVersion = 1;
 
     // Walking this much at start costs a few milliseconds.
     private const int CheckpointEveryBytes = 16 * 1024 * 1024;
@@ -100,10 +100,8 @@ internal sealed partial class PartitionLog
 
     private void MoveStart(long start)
     {
-        var payload = new byte[sizeof(long)];
-        BinaryPrimitives.WriteInt64BigEndian(payload, start);
         // The start is stored before anything is removed: a crash between leaves data that nobody can read, never a hole.
-        FramedFile.Replace(Path.Combine(_folder, StartFile), FileKind.LogStart, StartVersion, payload, _context.Flush.FlushesMetadata);
+        StoreOffset(StartFile, FileKind.LogStart, start, _context.Flush.FlushesMetadata);
         _start = start;
     }
 
@@ -118,8 +116,15 @@ internal sealed partial class PartitionLog
         }
     }
 
-    private long LoadStart() =>
-        FramedFile.TryLoad(Path.Combine(_folder, StartFile), FileKind.LogStart, StartVersion) is { } payload ? BinaryPrimitives.ReadInt64BigEndian(payload) : 0;
+    private void StoreOffset(string file, FileKind kind, long offset, bool flush)
+    {
+        var payload = new byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64BigEndian(payload, offset);
+        FramedFile.Replace(Path.Combine(_folder, file), kind, OffsetFileVersion, payload, flush);
+    }
+
+    private long LoadOffset(string file, FileKind kind) =>
+        FramedFile.TryLoad(Path.Combine(_folder, file), kind, OffsetFileVersion) is { Length: sizeof(long) } payload ? BinaryPrimitives.ReadInt64BigEndian(payload) : 0;
 
     private void StoreCheckpoint(Segment segment, WireWriter content)
     {
@@ -138,11 +143,5 @@ internal sealed partial class PartitionLog
         // Producers are saved as they stand at the segment's very end, which is now.
         _sealed.Add((Active, SegmentCheckpoint.Serialize(Active, _producers)));
         _segments.Add(Segment.Open(_folder, _end, FileMode.Create));
-    }
-
-    private static void FinishCleaning(string folder)
-    {
-        foreach (string leftover in Directory.EnumerateFiles(folder, "*.tmp"))
-            File.Delete(leftover);
     }
 }

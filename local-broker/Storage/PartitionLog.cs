@@ -36,7 +36,8 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
         (Topic, Partition, _folder, _config, _context) = (topic, partition, folder, config, context);
         Directory.CreateDirectory(folder);
         FinishCleaning(folder);
-        _start = LoadStart();
+        _start = LoadOffset(StartFile, FileKind.LogStart);
+        _cleanedTo = LoadOffset(CleanedToFile, FileKind.CleanedTo);
         _segments = SegmentRecovery.Open(folder, _producers, context.Recovery, Now, context.Log);
         if (_segments.Count == 0)
             _segments.Add(Segment.Open(folder, _start, FileMode.CreateNew));
@@ -163,8 +164,7 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
 
         try
         {
-            foreach (Segment segment in segments.Where(s => !s.File.IsClosed))
-                RandomAccess.FlushToDisk(segment.File);
+            segments.ForEach(FlushSegment);
         }
         catch (IOException)
         {
@@ -199,6 +199,18 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
 
         _context.Flush.Forget(this);
         Wake(waiters);
+    }
+
+    private static void FlushSegment(Segment segment)
+    {
+        try
+        {
+            RandomAccess.FlushToDisk(segment.File);
+        }
+        catch (ObjectDisposedException)
+        {
+            // Retention or compaction has removed it: nothing of it is left to keep.
+        }
     }
 
     private static void Wake(List<FetchWaiter>? waiters)

@@ -74,7 +74,8 @@ internal sealed class Segment : IDisposable
     public void Delete()
     {
         Dispose();
-        System.IO.File.Delete(Path);
+        // The checkpoint first: one that outlives its log would vouch for another log of the same name.
         System.IO.File.Delete(CheckpointPath);
+        System.IO.File.Delete(Path);
     }
 }

@@ -9,6 +9,8 @@ namespace Tally.LocalBroker.Storage;
 internal static class SegmentCheckpoint
 {
     private const byte Version = 1;
+    private const int IndexEntryBytes = sizeof(long) + sizeof(int) + sizeof(long);
+    private const int AbortedBytes = 3 * sizeof(long);
 
     /// <summary>To be called under the partition's lock; the caller stores the bytes outside of it.</summary>
     public static WireWriter Serialize(Segment segment, ProducerTable producers)
@@ -75,6 +77,21 @@ internal static class SegmentCheckpoint
         segment.Aborted.Clear();
         for (int left = reader.ReadInt32(); left > 0; left--)
             segment.Aborted.Add(new AbortedRange(reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64()));
+        ReadProducers(ref reader, producers);
+        return true;
+    }
+
+    /// <summary>Only the producers at the end of a closed segment; false when no checkpoint covers the whole of it.</summary>
+    public static bool TryLoadProducers(Segment segment, ProducerTable producers)
+    {
+        if (FramedFile.TryLoad(segment.CheckpointPath, FileKind.SegmentCheckpoint, Version) is not { } content)
+            return false;
+        var reader = new WireReader(content);
+        if (reader.ReadInt64() != segment.BaseOffset || reader.ReadInt32() != segment.Size)
+            return false;
+        reader.Take(3 * sizeof(long));
+        reader.Take(reader.ReadInt32() * IndexEntryBytes);
+        reader.Take(reader.ReadInt32() * AbortedBytes);
         ReadProducers(ref reader, producers);
         return true;
     }

@@ -1,0 +1,81 @@
+using System.Collections.Concurrent;
+using Confluent.Kafka;
+
+namespace Tally.Tests.Integration.LocalBroker;
+
+/// <summary>
+/// Writes rising numbers, each in one transaction over two partitions together with an offset, and remembers how each ended. Every fifth is aborted.
+/// After an error nobody knows the outcome; the producer is replaced by one with the same id, which settles it.
+/// </summary>
+internal sealed class TransactionalWriter(string bootstrapServers)
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+    private int _next = 1;
+
+    public ConcurrentDictionary<int, bool> Committed { get; } = new();
+
+    public ConcurrentDictionary<int, bool> Unknown { get; } = new();
+
+    public void Run(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                RunOne(stop);
+            }
+            catch (KafkaException)
+            {
+                // A new producer with the same id aborts what is open.
+            }
+        }
+    }
+
+    private void RunOne(CancellationToken stop)
+    {
+        using IProducer<Null, int> producer = new ProducerBuilder<Null, int>(new ProducerConfig
+        {
+            BootstrapServers = bootstrapServers,
+            TransactionalId = "whole-writer",
+            LingerMs = 0,
+            TransactionTimeoutMs = 10_000,
+            MessageTimeoutMs = 10_000,
+            SocketTimeoutMs = 5000,
+            ReconnectBackoffMs = 20,
+            ReconnectBackoffMaxMs = 100,
+        }).SetErrorHandler((_, _) => { }).SetLogHandler((_, _) => { }).Build();
+        producer.InitTransactions(Limit);
+        var group = new SimpleGroup(bootstrapServers);
+        while (!stop.IsCancellationRequested)
+        {
+            int number = _next++;
+            producer.BeginTransaction();
+            producer.Produce(new TopicPartition("whole", 0), new Message<Null, int> { Value = number });
+            producer.Produce(new TopicPartition("whole", 1), new Message<Null, int> { Value = number });
+            producer.SendOffsetsToTransaction([new TopicPartitionOffset("in", 0, number)], group.Metadata, Limit);
+            if (number % 5 == 0)
+            {
+                producer.AbortTransaction(Limit);
+                continue;
+            }
+
+            Unknown[number] = true;
+            producer.CommitTransaction(Limit);
+            Committed[number] = true;
+            Unknown.TryRemove(number, out _);
+        }
+    }
+
+    /// <summary>Metadata of a group that nobody is a member of: offsets are then taken without a check of the generation.</summary>
+    private sealed class SimpleGroup
+    {
+        public SimpleGroup(string bootstrapServers)
+        {
+            using IConsumer<Ignore, Ignore> consumer = new ConsumerBuilder<Ignore, Ignore>(
+                new ConsumerConfig { BootstrapServers = bootstrapServers, GroupId = "etl" }).Build();
+            Metadata = consumer.ConsumerGroupMetadata;
+        }
+
+        public IConsumerGroupMetadata Metadata { get; }
+    }
+}
