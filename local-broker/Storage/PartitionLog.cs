@@ -38,7 +38,7 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
         FinishCleaning(folder);
         _start = LoadOffset(StartFile, FileKind.LogStart);
         _cleanedTo = LoadOffset(CleanedToFile, FileKind.CleanedTo);
-        _segments = SegmentRecovery.Open(folder, _producers, context.Recovery, Now, context.Log);
+        _segments = SegmentRecovery.Open(folder, _producers, _sealed, context);
         if (_segments.Count == 0)
             _segments.Add(Segment.Open(folder, _start, FileMode.CreateNew));
         _start = Math.Max(_start, _segments[0].BaseOffset);

@@ -1,3 +1,4 @@
+using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Server;
 
 namespace Tally.LocalBroker.Storage;
@@ -8,8 +9,14 @@ internal static partial class SegmentRecovery
     private const string RepairHint = "Start with --repair to keep what stands before the damage and move the rest aside.";
 
     /// <summary>Opens the folder's segments, oldest first, and rebuilds the producers; a folder without any yields none.</summary>
-    public static List<Segment> Open(string folder, ProducerTable producers, RecoveryMode mode, long now, ILogger log)
+    /// <param name="folder">The partition's folder.</param>
+    /// <param name="producers">Filled with the producers as they stand at the end.</param>
+    /// <param name="uncovered">Filled with the checkpoints that closed segments still lack.</param>
+    /// <param name="context">What to do about damage, the clock, the log.</param>
+    public static List<Segment> Open(string folder, ProducerTable producers, List<(Segment, WireWriter)> uncovered, StorageContext context)
     {
+        (RecoveryMode mode, ILogger log) = (context.Recovery, context.Log);
+        long now = context.Time.GetUtcNow().ToUnixTimeMilliseconds();
         var segments = new List<Segment>();
         try
         {
@@ -19,6 +26,9 @@ internal static partial class SegmentRecovery
                 Segment segment = Segment.Open(folder, bases[i], FileMode.Open);
                 segments.Add(segment);
                 bool whole = Recover(segment, producers, mode, i == bases.Count - 1, now, log);
+                // A roll whose checkpoint a crash prevented.
+                if (i < bases.Count - 1 && segment.CheckpointedSize != segment.Size)
+                    uncovered.Add((segment, SegmentCheckpoint.Serialize(segment, producers)));
                 if (whole)
                     continue;
                 MoveAside(folder, bases.Skip(i + 1), log);

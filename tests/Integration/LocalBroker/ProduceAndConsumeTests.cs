@@ -44,14 +44,17 @@ public sealed class ProduceAndConsumeTests : BrokerFixture
         Assert.That(Environment.TickCount64 - start, Is.LessThan(3000), "the fetch ran to its end instead of being woken");
     }
 
-    [Test]
-    public async Task Offsets_are_found_by_time()
+    [TestCase(CompressionType.None)]
+    [TestCase(CompressionType.Gzip)]
+    [TestCase(CompressionType.Snappy)]
+    [TestCase(CompressionType.Lz4)]
+    public async Task Offsets_are_found_by_time_inside_batches_of_any_codec_that_is_read_here(CompressionType compression)
     {
         await Broker.CreateTopicAsync("events");
-        using (IProducer<string, string> producer = Producer(c => c.LingerMs = 200))
+        using (IProducer<string, string> producer = Producer(c => (c.LingerMs, c.CompressionType) = (200, compression)))
         {
             for (int i = 0; i < 100; i++)
-                producer.Produce("events", new Message<string, string> { Key = "k", Value = "v", Timestamp = new Timestamp(1_000_000 + (i * 10), TimestampType.CreateTime) });
+                producer.Produce("events", new Message<string, string> { Key = $"key {i}", Value = string.Concat(Enumerable.Repeat($"compressible {i % 7} ", 30)), Timestamp = new Timestamp(1_000_000 + (i * 10), TimestampType.CreateTime) });
             producer.Flush(Limit);
         }
 
