@@ -1,5 +1,8 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using OpenTelemetry.Exporter;
 using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
@@ -8,8 +11,8 @@ using OpenTelemetry.Trace;
 namespace Tally.Shared.Observability;
 
 /// <summary>
-/// Traces, metrics and logs by OTLP, on only when <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> (or the one for a single signal) is set. All other
-/// OTEL_* variables (protocol, sampler, service name) are read by the SDK itself.
+/// Traces, metrics and logs by OTLP, on only when <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> or the one for a single signal
+/// (<c>OTEL_EXPORTER_OTLP_TRACES_ENDPOINT</c>) is set. All other OTEL_* variables (protocol, sampler, service name) are read by the SDK itself.
 /// </summary>
 public static partial class Telemetry
 {
@@ -21,14 +24,17 @@ public static partial class Telemetry
 
     public static void AddTelemetry(this WebApplicationBuilder builder, string service)
     {
+        // ASP.NET then tags its server spans by the semantic conventions itself.
+        AppContext.SetSwitch("Microsoft.AspNetCore.Hosting.SuppressActivityOpenTelemetryData", false);
         if (string.Equals(Environment.GetEnvironmentVariable("OTEL_SDK_DISABLED"), "true", StringComparison.OrdinalIgnoreCase)) return;
         if (Enabled("LOGS"))
             builder.Logging.AddOpenTelemetry(logs =>
             {
                 logs.IncludeScopes = true;
                 logs.SetResourceBuilder(Resource(service));
-                logs.AddOtlpExporter();
+                logs.AddOtlpExporter(options => Direct(options, "LOGS"));
             });
+        if (Enabled("TRACES")) builder.Services.AddSingleton<IStartupFilter, ServerSpanNames>();
         AddProviders(builder, service);
     }
 
@@ -38,14 +44,20 @@ public static partial class Telemetry
     private static TracerProviderBuilder Configure(TracerProviderBuilder traces, string service) => traces
         .SetResourceBuilder(Resource(service))
         .AddSource(Prefix + "*", "Microsoft.AspNetCore")
-        .AddProcessor(new QueryRedaction())
-        .AddOtlpExporter();
+        .AddProcessor(new ServerSpans())
+        .AddOtlpExporter(options => Direct(options, "TRACES"));
 
     private static MeterProviderBuilder Configure(MeterProviderBuilder metrics, string service) => metrics
         .SetResourceBuilder(Resource(service))
         .AddMeter(Prefix + "*", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime")
         .SetExemplarFilter(ExemplarFilterType.TraceBased)
-        .AddOtlpExporter();
+        .AddOtlpExporter(options => Direct(options, "METRICS"));
+
+    // The exporter reads the common endpoint only; one for a single signal is the whole address (OTLP exporter specification).
+    private static void Direct(OtlpExporterOptions options, string signal)
+    {
+        if (Environment.GetEnvironmentVariable($"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT") is { Length: > 0 } endpoint) options.Endpoint = new Uri(endpoint);
+    }
 
     private static bool Set(string variable) => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable));
 }

@@ -34,6 +34,8 @@ public sealed class TraceTests
             var server = command.Single(s => s.Kind == "SERVER");
             var send = command.Single(s => s.Kind == "PRODUCER");
             Assert.That(server.Service, Is.EqualTo("command-service"));
+            Assert.That(server.Name, Is.EqualTo("post /analytics"));
+            Assert.That(server.Tags.GetValueOrDefault("http.response.status_code"), Is.EqualTo("204"));
             Assert.That(send.Name, Is.EqualTo("send analytics.events"));
             Assert.That(send.ParentId, Is.EqualTo(server.Id));
             Assert.That(processor[0].Name, Is.EqualTo("process analytics.events"));
