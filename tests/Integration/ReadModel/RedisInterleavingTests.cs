@@ -67,12 +67,12 @@ public sealed class RedisInterleavingTests
                     _log.Compact(partition);
                     return "compact";
                 case < 55:
-                    return await _writers[_random.Next(2)].WriteAsync(_redis.Store, _random);
+                    return await _writers[_random.Next(2)].WriteAsync(_redis.Store, _random, most: 4);
                 case < 57:
                     return await _writers[_random.Next(2)].RestartAsync(_redis.Store, _random);
                 case < 72:
-                    return "archive " + await _archiver.WriteAsync(_archive, _random);
-                case < 92:
+                    return "archive " + await _archiver.WriteAsync(_archive, _random, most: 1);
+                case < 90:
                     return await RefillStepAsync(_random.Next(3), hour);
                 case < 96:
                     await _redis.DoAsync("DEL", RedisView.Key(hour));
@@ -164,11 +164,11 @@ public sealed class RedisInterleavingTests
             for (var p = 0; p < log.Partitions; p++) _batch.Follow(p, 0);
         }
 
-        public async Task<string> WriteAsync(IHourStore store, Random random)
+        public async Task<string> WriteAsync(IHourStore store, Random random, int most)
         {
             for (var p = 0; p < _log.Partitions; p++)
             {
-                foreach (var record in _log.Read(p, _positions[p], random.Next(5)))
+                foreach (var record in _log.Read(p, _positions[p], random.Next(most + 1)))
                 {
                     _batch.Take(record, HourLog.Decode(record));
                     _positions[p] = record.Offset + 1;
