@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Tally.Shared.ReadModel;
@@ -37,18 +39,21 @@ public sealed class RedisServer : IAsyncDisposable
     public async Task RestartAsync()
     {
         _process.Start();
-        await using var connection = Connect();
         await Eventually.HoldsAsync("redis-server answers", Patience, async () =>
         {
+            using var client = new TcpClient();
             try
             {
-                using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1));
-                return await connection.PingAsync(limit.Token) > TimeSpan.Zero;
+                await client.ConnectAsync(IPAddress.Loopback, Port);
             }
-            catch (Exception e) when (e is StackExchange.Redis.RedisException or RedisUnavailableException)
+            catch (SocketException)
             {
                 return false;
             }
+            await client.GetStream().WriteAsync("PING\r\n"u8.ToArray());
+            var answer = new byte[7];
+            return await client.GetStream().ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false) == answer.Length
+                && answer.AsSpan().SequenceEqual("+PONG\r\n"u8);
         });
     }
 
