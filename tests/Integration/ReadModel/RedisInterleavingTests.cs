@@ -9,7 +9,7 @@ namespace Tally.Tests.Integration.ReadModel;
 /// </summary>
 public sealed class RedisInterleavingTests
 {
-    private const int Rounds = 40;
+    private const int Rounds = 30;
     private const int Steps = 120;
 
     [Test]
