@@ -79,6 +79,9 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
 
     public void ReachedEnd() => AtEnd = true;
 
+    /// <summary>Reading begins anew at <see cref="NextOffset"/>.</summary>
+    public void GoOn() => AtEnd = false;
+
     /// <summary>Adds all that changed to the open transaction, progress last.</summary>
     /// <param name="transaction">The open transaction.</param>
     /// <param name="nowMs">Unix time in ms.</param>

@@ -14,7 +14,6 @@ public sealed partial class Session : IAssignmentListener
     /// <summary>Dead letters are copies held until the commit; beyond this many bytes it comes early.</summary>
     private const long DeadLetterBytesMax = 8 << 20;
 
-    private static readonly TimeSpan IdleAfter = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(3);
 
     private readonly IBroker _broker;
@@ -27,6 +26,7 @@ public sealed partial class Session : IAssignmentListener
     private readonly TaskStart _start;
     private readonly Commit _commit;
     private readonly TaskTable _tasks;
+    private readonly Dictionary<int, PartitionTask> _parked = [];
     private readonly BatchTrace _trace;
     private CancellationToken _stopping;
     private IInputLog _input = null!;
@@ -82,8 +82,9 @@ public sealed partial class Session : IAssignmentListener
         if (partitions.Count > 0)
         {
             _status.Enter(EngineStatus.Phase.Restoring);
-            foreach (var task in _start.Start(_input, partitions, _stopping)) _tasks.Add(task);
+            foreach (var task in _start.Start(_input, partitions, _parked, _stopping)) _tasks.Add(task);
         }
+        _parked.Clear();
         Owns();
         return [.. partitions.Select(p => _tasks[p]!.NextOffset)];
     }
@@ -91,13 +92,15 @@ public sealed partial class Session : IAssignmentListener
     public void Revoked(IReadOnlyList<int> partitions)
     {
         CommitInHand(_stopping.IsCancellationRequested ? StopLimit : _options.TransactionTimeout);
+        // Every rebalance takes all partitions and gives most of them back: what is committed may stay until it is known who has them.
+        foreach (var partition in partitions)
+            if (_tasks[partition] is { } task) _parked[partition] = task;
         Drop(partitions);
-        Owns();
+        _status.Enter(EngineStatus.Phase.Joining);
     }
 
     public void Lost(IReadOnlyList<int> partitions)
     {
-        Drop(partitions);
         throw new MigratedException($"The group gave partitions {string.Join(", ", partitions)} to somebody else.");
     }
 
@@ -116,17 +119,10 @@ public sealed partial class Session : IAssignmentListener
             wait = TimeSpan.Zero;
             Take(record);
         }
-        if (_tasks.All.Length == 0) LookWhetherIdle();
         if (_pacing.IsDue(SinceFirst(), _uncommitted, _drained)
             || _deadLetterBytes > DeadLetterBytesMax
             || (_drained && UntilHeartbeat() <= TimeSpan.Zero))
             CommitInHand(_options.TransactionTimeout);
-    }
-
-    /// <summary>With more instances than partitions one is left without; that shows only in nothing being assigned for a while.</summary>
-    private void LookWhetherIdle()
-    {
-        if (_status.Now == EngineStatus.Phase.Joining && _input.Joined && _status.InPhase > IdleAfter) _status.Enter(EngineStatus.Phase.Idle);
     }
 
     private void Take(in Broker.LogRecord record)
@@ -173,7 +169,7 @@ public sealed partial class Session : IAssignmentListener
     private void Owns()
     {
         _status.Partitions = [.. _tasks.All.Select(task => task.Partition)];
-        _status.Enter(_tasks.All.Length > 0 ? EngineStatus.Phase.Running : EngineStatus.Phase.Joining);
+        _status.Enter(_tasks.All.Length > 0 ? EngineStatus.Phase.Running : EngineStatus.Phase.Idle);
         Assignment(_logger, _status.Partitions);
     }
 

@@ -16,10 +16,27 @@ public sealed partial class TaskStart(
 
     private readonly DeadLetterWriter _deadLetters = new(job.Topics.Input, options.DeadLetterBytes);
 
-    public IReadOnlyList<PartitionTask> Start(IInputLog input, IReadOnlyList<int> partitions, CancellationToken cancellation)
+    /// <param name="input">The group's consumer.</param>
+    /// <param name="assigned">What the group gave.</param>
+    /// <param name="parked">
+    /// Tasks we had before the rebalance, everything in them committed. State depends on nothing but the input up to its offset, so one
+    /// whose offset still is the group's goes on as it is.
+    /// </param>
+    /// <param name="cancellation">Ends the wait for the broker.</param>
+    public IReadOnlyList<PartitionTask> Start(
+        IInputLog input, IReadOnlyList<int> assigned, IReadOnlyDictionary<int, PartitionTask> parked, CancellationToken cancellation)
+    {
+        var offsets = input.Committed(assigned);
+        var kept = assigned.Where((p, i) => parked.TryGetValue(p, out var task) && offsets[i] == task.NextOffset).Select(p => parked[p]).ToArray();
+        foreach (var task in kept) task.GoOn();
+        var fresh = assigned.Where(p => !Array.Exists(kept, task => task.Partition == p)).ToArray();
+        if (fresh.Length == 0) return kept;
+        return [.. kept, .. Start(fresh, [.. fresh.Select(p => offsets[assigned.ToList().IndexOf(p)])], cancellation)];
+    }
+
+    private IEnumerable<PartitionTask> Start(int[] partitions, long?[] committed, CancellationToken cancellation)
     {
         var began = clock.GetTimestamp();
-        var committed = input.Committed(partitions);
         var ends = partitions.Select(p => broker.QueryEnds(job.Topics.Changelog, p)).ToArray();
         var restores = partitions.Select((p, i) => new Restore(NewTask(p), ends[i])).ToArray();
         Replay(restores, cancellation);
@@ -39,7 +56,7 @@ public sealed partial class TaskStart(
             Started(logger, facts.Place, offset, restores[i].Records);
         }
         EngineMetrics.RestoreDuration.Record(clock.GetElapsedTime(began).TotalSeconds);
-        return [.. restores.Select(r => r.Task)];
+        return restores.Select(r => r.Task);
     }
 
     private PartitionTask NewTask(int partition) =>

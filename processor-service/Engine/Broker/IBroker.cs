@@ -40,9 +40,6 @@ public interface IRecordLog : IDisposable
 /// <summary>The input topic as a member of the group sees it.</summary>
 public interface IInputLog : IRecordLog
 {
-    /// <summary>True once the group has taken this process in.</summary>
-    bool Joined { get; }
-
     /// <summary>Committed next offsets, stable ones only (KIP-447); null where the group has none.</summary>
     IReadOnlyList<long?> Committed(IReadOnlyList<int> partitions);
 

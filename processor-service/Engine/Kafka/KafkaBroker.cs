@@ -45,8 +45,9 @@ public sealed class KafkaBroker(KafkaOptions kafka, ProcessorOptions options, En
         var config = KafkaClientConfig.Consumer(kafka, ClientId("input"), options.Group);
         config.GroupInstanceId = options.StaticMembership ? options.Instance : null;
         config.SessionTimeoutMs = (int)options.SessionTimeout.TotalMilliseconds;
-        config.HeartbeatIntervalMs = (int)options.SessionTimeout.TotalMilliseconds / 4;
-        config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
+        // A rebalance is seen at the next heartbeat, and nobody counts until all have seen it.
+        config.HeartbeatIntervalMs = (int)options.SessionTimeout.TotalMilliseconds / 12;
+        config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.Range;
         config.FetchWaitMaxMs = (int)options.FetchWait.TotalMilliseconds;
         config.QueuedMinMessages = options.PrefetchRecords;
         config.QueuedMaxMessagesKbytes = options.PrefetchKilobytes;

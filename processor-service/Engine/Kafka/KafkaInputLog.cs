@@ -40,8 +40,6 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog
         Consumer.Subscribe(topic);
     }
 
-    public bool Joined => Consumer.MemberId is { Length: > 0 };
-
     public IConsumerGroupMetadata Membership => Consumer.ConsumerGroupMetadata;
 
     public string Topic => _topic;

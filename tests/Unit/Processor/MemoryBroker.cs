@@ -122,8 +122,6 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
     {
         private bool _assigned;
 
-        public bool Joined => _assigned;
-
         public override bool TryRead(TimeSpan wait, out LogRecord record)
         {
             if (!_assigned)
