@@ -5,7 +5,7 @@ namespace Tally.ProcessorService.Engine;
 /// <summary>Ready while events are being counted, or would be if there were partitions left for this instance.</summary>
 public sealed class EngineHealthCheck(EngineStatus status) : IHealthCheck
 {
-    private static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(12);
+    private static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(4);
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
         Task.FromResult(Check());

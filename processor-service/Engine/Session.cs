@@ -14,7 +14,8 @@ public sealed partial class Session : IAssignmentListener
     /// <summary>Dead letters are copies held until the commit; beyond this many bytes it comes early.</summary>
     private const long DeadLetterBytesMax = 8 << 20;
 
-    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(3);
+    // A commit takes milliseconds; a broker that takes this long is away, and SIGTERM must not wait longer for it.
+    private static readonly TimeSpan CommitLimit = TimeSpan.FromSeconds(4);
 
     private readonly IBroker _broker;
     private readonly IJob _job;
@@ -68,7 +69,7 @@ public sealed partial class Session : IAssignmentListener
         try
         {
             while (!stopping.IsCancellationRequested) Turn();
-            CommitInHand(StopLimit);
+            CommitInHand();
             input.Close();
         }
         finally
@@ -91,7 +92,7 @@ public sealed partial class Session : IAssignmentListener
 
     public void Revoked(IReadOnlyList<int> partitions)
     {
-        CommitInHand(_stopping.IsCancellationRequested ? StopLimit : _options.TransactionTimeout);
+        CommitInHand();
         // Every rebalance takes all partitions and gives most of them back: what is committed may stay until it is known who has them.
         foreach (var partition in partitions)
             if (_tasks[partition] is { } task) _parked[partition] = task;
@@ -122,7 +123,7 @@ public sealed partial class Session : IAssignmentListener
         if (_pacing.IsDue(SinceFirst(), _uncommitted, _drained)
             || _deadLetterBytes > DeadLetterBytesMax
             || (_drained && UntilHeartbeat() <= TimeSpan.Zero))
-            CommitInHand(_options.TransactionTimeout);
+            CommitInHand();
     }
 
     private void Take(in Broker.LogRecord record)
@@ -140,13 +141,13 @@ public sealed partial class Session : IAssignmentListener
         if (task.Process(record).Kind == OutcomeKind.DeadLettered) _deadLetterBytes += record.Key.Length + record.Value.Length;
     }
 
-    private void CommitInHand(TimeSpan limit)
+    private void CommitInHand()
     {
         var due = _tasks.All.Where(task => task.Uncommitted > 0 || (task.AtEnd && UntilHeartbeat(task) <= TimeSpan.Zero)).ToArray();
         if (due.Length == 0) return;
         using var activity = _trace.Start(_uncommitted);
         var readUpToMs = _drainedAtMs - (long)_options.FetchWait.TotalMilliseconds;
-        var took = _commit.Run(_input, due, readUpToMs, BatchTrace.HeadersOf(activity), limit);
+        var took = _commit.Run(_input, due, readUpToMs, BatchTrace.HeadersOf(activity), CommitLimit);
         Committed(_logger, _uncommitted, due.Length, took.TotalMilliseconds);
         _uncommitted = 0;
         _deadLetterBytes = 0;

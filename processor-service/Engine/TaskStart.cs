@@ -26,12 +26,30 @@ public sealed partial class TaskStart(
     public IReadOnlyList<PartitionTask> Start(
         IInputLog input, IReadOnlyList<int> assigned, IReadOnlyDictionary<int, PartitionTask> parked, CancellationToken cancellation)
     {
-        var offsets = input.Committed(assigned);
+        var offsets = StableOffsets(input, assigned, cancellation);
         var kept = assigned.Where((p, i) => parked.TryGetValue(p, out var task) && offsets[i] == task.NextOffset).Select(p => parked[p]).ToArray();
         foreach (var task in kept) task.GoOn();
         var fresh = assigned.Where(p => !Array.Exists(kept, task => task.Partition == p)).ToArray();
         if (fresh.Length == 0) return kept;
         return [.. kept, .. Start(fresh, [.. fresh.Select(p => offsets[assigned.ToList().IndexOf(p)])], cancellation)];
+    }
+
+    /// <summary>A former owner's open transaction keeps its offsets unstable until it ends, by its time-out at the latest.</summary>
+    private IReadOnlyList<long?> StableOffsets(IInputLog input, IReadOnlyList<int> partitions, CancellationToken cancellation)
+    {
+        var began = clock.GetTimestamp();
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            status.Beat();
+            try
+            {
+                return input.Committed(partitions);
+            }
+            catch (BrokerAwayException) when (clock.GetElapsedTime(began) < SilenceMax)
+            {
+            }
+        }
     }
 
     private IEnumerable<PartitionTask> Start(int[] partitions, long?[] committed, CancellationToken cancellation)

@@ -7,7 +7,7 @@ namespace Tally.ProcessorService.Engine.Kafka;
 /// <summary>Kafka, or what speaks its protocol, through Confluent's client.</summary>
 public sealed class KafkaBroker(KafkaOptions kafka, ProcessorOptions options, EngineStatus status, TimeProvider clock, ILogger<KafkaBroker> logger) : IBroker
 {
-    private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(3);
 
     private IConsumer<Ignore, Ignore>? _probe;
 

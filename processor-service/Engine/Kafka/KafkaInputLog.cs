@@ -9,7 +9,7 @@ namespace Tally.ProcessorService.Engine.Kafka;
 /// <summary>The group's consumer. Rebalances run inside <see cref="TryRead"/>; what a handler throws comes out of it.</summary>
 public sealed class KafkaInputLog : KafkaRecordLog, IInputLog
 {
-    private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(3);
 
     private readonly string _topic;
     private readonly string _instance;
@@ -78,8 +78,7 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog
 
     public void Close()
     {
-        _closed = true;
-        Consumer.Close();
+        CloseConsumer();
         ThrowFaults();
     }
 
@@ -88,8 +87,22 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog
         // After a failed session no handler may commit any more. It is closed all the same: destroying a consumer that is still a member
         // of its group hangs in librdkafka 2.0.2.
         _listener = null;
-        if (!_closed) Consumer.Close();
+        CloseConsumer();
         Consumer.Dispose();
+    }
+
+    private void CloseConsumer()
+    {
+        if (_closed) return;
+        _closed = true;
+        try
+        {
+            Consumer.Close();
+        }
+        catch (KafkaException)
+        {
+            // A consumer that the group fenced says so once more; what is to be said about it was said.
+        }
     }
 
     private IEnumerable<TopicPartitionOffset> Assigned(IConsumer<Scratch, Scratch> consumer, List<TopicPartition> partitions)

@@ -74,19 +74,16 @@ public sealed class KafkaTransactionLog : ITransactionLog
     {
         var group = (KafkaInputLog)input;
         var next = offsets.Select(at => new TopicPartitionOffset(group.Topic, at.Partition, at.Offset)).ToArray();
+        var began = _clock.GetTimestamp();
         try
         {
             Do("SendOffsetsToTransaction", () => _producer.SendOffsetsToTransaction(next, group.Membership, limit));
-            Do("CommitTransaction", () => _producer.CommitTransaction(limit));
+            var left = limit - _clock.GetElapsedTime(began);
+            Do("CommitTransaction", () => _producer.CommitTransaction(left > Slice ? left : Slice));
         }
-        catch (CorruptedException)
+        catch (SessionEndException e) when (e.InnerException is KafkaTxnRequiresAbortException)
         {
-            // Only so that readers wait no longer than needed; the outcome of what came before stays unknown to us.
-            TryAbort();
-            throw;
-        }
-        catch (MigratedException)
-        {
+            // Only so that readers wait no longer than needed: whether it works or not, the next owner of the id ends what is open.
             TryAbort();
             throw;
         }
@@ -102,7 +99,6 @@ public sealed class KafkaTransactionLog : ITransactionLog
         }
         catch (KafkaException)
         {
-            // Initialising the transactional id again ends it.
         }
     }
 
