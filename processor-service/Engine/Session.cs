@@ -72,6 +72,11 @@ public sealed partial class Session : IAssignmentListener
             CommitInHand();
             input.Close();
         }
+        catch (SessionEndException e)
+        {
+            input.Abandon(fenced: e is MigratedException);
+            throw;
+        }
         finally
         {
             Drop(_status.Partitions);

@@ -48,6 +48,11 @@ public interface IInputLog : IRecordLog
 
     /// <summary>Leaves in order: partitions are revoked through the listener.</summary>
     void Close();
+
+    /// <summary>Leaves after a fault: no listener is called any more.</summary>
+    /// <param name="fenced">Somebody took our transactional id or our partitions: it is waited for a moment whether it has our name.</param>
+    /// <exception cref="Shared.Hosting.ConfigurationException">Another process has this one's name and took its place.</exception>
+    void Abandon(bool fenced);
 }
 
 /// <summary>What the group gives and takes.</summary>

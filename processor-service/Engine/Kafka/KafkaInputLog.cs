@@ -10,6 +10,7 @@ namespace Tally.ProcessorService.Engine.Kafka;
 public sealed class KafkaInputLog : KafkaRecordLog, IInputLog
 {
     private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan TwinJoinsWithin = TimeSpan.FromSeconds(3);
 
     private readonly string _topic;
     private readonly string _instance;
@@ -82,13 +83,40 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog
         ThrowFaults();
     }
 
+    public void Abandon(bool fenced)
+    {
+        // No handler may commit any more. It is closed all the same: destroying a consumer that is still a member of its group hangs in
+        // librdkafka 2.0.2.
+        _listener = null;
+        if (fenced) ListenWhetherReplaced();
+        CloseConsumer();
+        ThrowIfReplaced();
+    }
+
     public override void Dispose()
     {
-        // After a failed session no handler may commit any more. It is closed all the same: destroying a consumer that is still a member
-        // of its group hangs in librdkafka 2.0.2.
         _listener = null;
         CloseConsumer();
         Consumer.Dispose();
+    }
+
+    /// <summary>
+    /// Whoever fenced our producer joins the group next if it has our name; then one of the two must end, or they would fence each other for ever.
+    /// </summary>
+    private void ListenWhetherReplaced()
+    {
+        var until = Environment.TickCount64 + (long)TwinJoinsWithin.TotalMilliseconds;
+        while (_fatal is null && Environment.TickCount64 < until)
+        {
+            try
+            {
+                Consumer.Consume(TimeSpan.FromMilliseconds(50));
+            }
+            catch (ConsumeException)
+            {
+                return;
+            }
+        }
     }
 
     private void CloseConsumer()
@@ -99,9 +127,10 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog
         {
             Consumer.Close();
         }
-        catch (KafkaException)
+        catch (KafkaException e)
         {
-            // A consumer that the group fenced says so once more; what is to be said about it was said.
+            // Only a consumer that failed for good says so again when it is closed.
+            _fatal ??= e.Error;
         }
     }
 
@@ -129,10 +158,15 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog
     private void ThrowFaults()
     {
         _fault?.Throw();
+        ThrowIfReplaced();
+        if (_fatal is not null) throw KafkaFaults.OfInput(_fatal, null);
+    }
+
+    private void ThrowIfReplaced()
+    {
         if (_fatal is { Code: ErrorCode.FencedInstanceId })
             throw new ConfigurationException(
                 $"Another process runs with Processor:Instance={_instance} and has taken over: give every running instance a name of its own.");
-        if (_fatal is not null) throw KafkaFaults.OfInput(_fatal, null);
     }
 
     private static int[] Numbers(IEnumerable<TopicPartition> partitions) => [.. partitions.Select(p => p.Partition.Value)];

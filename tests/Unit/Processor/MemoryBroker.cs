@@ -138,6 +138,10 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
 
         public long? LastKnownEnd(int partition) => null;
 
+        public void Abandon(bool fenced)
+        {
+        }
+
         public void Close() => listener.Revoked([.. Enumerable.Range(0, Broker.Partitions)]);
     }
 
