@@ -10,7 +10,8 @@ namespace Tally.LocalBroker.Handlers;
 /// </summary>
 internal sealed class FetchHandler(BrokerState state)
 {
-    private const int ResponseBytesMax = 64 * 1024 * 1024;
+    // Clients ask for up to 50 MiB; smaller answers keep the buffers, and so the broker, small without costing throughput.
+    private const int ResponseBytesMax = 8 * 1024 * 1024;
 
     public async ValueTask<WireWriter?> HandleAsync(RequestContext context)
     {

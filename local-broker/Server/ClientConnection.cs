@@ -15,12 +15,16 @@ namespace Tally.LocalBroker.Server;
 internal sealed partial class ClientConnection(ConnectionContext connection, HandlerTable handlers, FaultPlan faults, int requestBytesMax, ILogger log)
 {
     private const int PendingMax = 64;
+
+    // A client that sends much and reads little must not fill the memory with answers.
+    private const int UnflushedBytesMax = 64 * 1024;
     private readonly PipeReader _input = connection.Transport.Input;
     private readonly PipeWriter _output = connection.Transport.Output;
     private readonly string _clientHost = "/" + ((connection.RemoteEndPoint as IPEndPoint)?.Address.ToString() ?? "unknown");
     private Task _tail = Task.CompletedTask;
     private int _pending;
-    private bool _unflushed;
+    private int _unflushedBytes;
+    private volatile bool _broken;
 
     public async Task RunAsync()
     {
@@ -36,7 +40,7 @@ internal sealed partial class ClientConnection(ConnectionContext connection, Han
         {
             LogMalformed(_clientHost, e.Message);
         }
-        catch (Exception e) when (e is IOException or ConnectionResetException or ConnectionAbortedException or OperationCanceledException)
+        catch (Exception e) when (IsDisconnect(e))
         {
             // The client went away; that is its right.
         }
@@ -126,6 +130,8 @@ internal sealed partial class ClientConnection(ConnectionContext connection, Han
         }
 
         Send(answer, frame);
+        if (_unflushedBytes >= UnflushedBytesMax)
+            await FlushAsync();
         if (Volatile.Read(ref _pending) >= PendingMax)
             await _tail;
         return true;
@@ -169,7 +175,7 @@ internal sealed partial class ClientConnection(ConnectionContext connection, Han
     // Only the reading loop calls this; while the tail is complete nobody else touches the output.
     private void Send(ValueTask<WireWriter?> answer, Frame? frame)
     {
-        if (_tail.IsCompletedSuccessfully && answer.IsCompletedSuccessfully)
+        if (_tail.IsCompleted && answer.IsCompletedSuccessfully)
         {
             Write(answer.GetAwaiter().GetResult());
             frame?.Dispose();
@@ -186,18 +192,19 @@ internal sealed partial class ClientConnection(ConnectionContext connection, Han
         {
             await before;
             Write(await answer);
-            if (_unflushed)
+            if (_unflushedBytes > 0)
             {
-                _unflushed = false;
+                _unflushedBytes = 0;
                 await _output.FlushAsync();
             }
         }
         catch (Exception e)
         {
-            if (e is not (IOException or ConnectionResetException or ConnectionAbortedException or OperationCanceledException or InvalidOperationException))
+            // An answer is missing, so none may follow it.
+            _broken = true;
+            if (!IsDisconnect(e) && e is not InvalidOperationException)
                 LogFailed(e, _clientHost);
             connection.Abort();
-            throw;
         }
         finally
         {
@@ -208,23 +215,26 @@ internal sealed partial class ClientConnection(ConnectionContext connection, Han
 
     private void Write(WireWriter? response)
     {
-        if (response is null)
-            return;
         using (response)
         {
+            if (response is null || _broken)
+                return;
             response.PatchInt32(0, response.Length - sizeof(int));
             _output.Write(response.Written.Span);
-            _unflushed = true;
+            _unflushedBytes += response.Length;
         }
     }
 
     private async ValueTask FlushAsync()
     {
-        if (!_tail.IsCompleted || !_unflushed)
+        if (!_tail.IsCompleted || _unflushedBytes == 0)
             return;
-        _unflushed = false;
+        _unflushedBytes = 0;
         await _output.FlushAsync();
     }
+
+    private static bool IsDisconnect(Exception e) =>
+        e is IOException or ConnectionResetException or ConnectionAbortedException or OperationCanceledException;
 
     [LoggerMessage(20, LogLevel.Warning, "{Client}: a malformed request closes the connection: {Reason}")]
     private partial void LogMalformed(string client, string reason);

@@ -17,12 +17,29 @@ internal sealed partial class Maintenance : IAsyncDisposable
     {
         (_state, _log) = (state, log);
         TimeSpan interval = state.Options.MaintenanceInterval;
-        _timer = state.Options.TimeProvider.CreateTimer(_ => _ = RunOnceAsync(), null, interval, interval);
+        _timer = state.Options.TimeProvider.CreateTimer(_ => _ = RunIfIdleAsync(), null, interval, interval);
     }
 
-    public Task RunOnceAsync() => Task.Run(async () =>
+    /// <summary>One round, after the one that may be under way.</summary>
+    public async Task RunOnceAsync()
     {
         await _one.WaitAsync();
+        await RunAndReleaseAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _stopped = true;
+        await _timer.DisposeAsync();
+        await _one.WaitAsync();
+        _one.Dispose();
+    }
+
+    // A turn that finds the last one still at work is left out.
+    private Task RunIfIdleAsync() => !_stopped && _one.Wait(0) ? RunAndReleaseAsync() : Task.CompletedTask;
+
+    private Task RunAndReleaseAsync() => Task.Run(() =>
+    {
         try
         {
             Run();
@@ -32,14 +49,6 @@ internal sealed partial class Maintenance : IAsyncDisposable
             _one.Release();
         }
     });
-
-    public async ValueTask DisposeAsync()
-    {
-        _stopped = true;
-        await _timer.DisposeAsync();
-        await _one.WaitAsync();
-        _one.Dispose();
-    }
 
     private void Run()
     {

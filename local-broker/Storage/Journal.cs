@@ -76,39 +76,56 @@ internal sealed partial class Journal : IFlushable, IDisposable
         _flush.MarkDirty(this);
     }
 
-    /// <summary>Replaces the whole file by the given entries: written aside, flushed, renamed.</summary>
+    /// <summary>Replaces the whole file by the given entries: written aside, flushed, renamed. When that fails the file stays as it is.</summary>
     public void Rewrite(IEnumerable<ReadOnlyMemory<byte>> entries)
     {
         string aside = _path + ".tmp";
         lock (_gate)
         {
-            SafeFileHandle file = File.OpenHandle(aside, FileMode.Create, FileAccess.ReadWrite, FileShare.Read);
-            long size = WriteNew(file, entries);
-            if (_flush.FlushesMetadata)
-                RandomAccess.FlushToDisk(file);
-            File.Move(aside, _path, overwrite: true);
-            if (_flush.FlushesMetadata)
-                FolderFlush.Flush(Path.GetDirectoryName(_path)!);
-            _file.Dispose();
-            _file = file;
-            _size = size;
-            _rewriteAt = Math.Max(RewriteBytesMin, size * 4);
+            SafeFileHandle? file = null;
+            try
+            {
+                file = File.OpenHandle(aside, FileMode.Create, FileAccess.ReadWrite, FileShare.Read);
+                long size = WriteNew(file, entries);
+                if (_flush.FlushesMetadata)
+                    RandomAccess.FlushToDisk(file);
+                File.Move(aside, _path, overwrite: true);
+                (_file, file) = (file, _file);
+                _size = size;
+                _rewriteAt = Math.Max(RewriteBytesMin, size * 4);
+                if (_flush.FlushesMetadata)
+                    FolderFlush.Flush(Path.GetDirectoryName(_path)!);
+            }
+            catch (IOException e)
+            {
+                _rewriteAt = _size * 2;
+                LogRewriteFailed(e, _path);
+            }
+            finally
+            {
+                file?.Dispose();
+            }
         }
     }
 
     public void FlushToDisk()
     {
+        SafeFileHandle file;
         lock (_gate)
+            file = _file;
+        try
         {
-            try
-            {
-                RandomAccess.FlushToDisk(_file);
-            }
-            catch (IOException)
-            {
+            RandomAccess.FlushToDisk(file);
+        }
+        catch (ObjectDisposedException)
+        {
+            // Rewritten meanwhile, and flushed with that.
+        }
+        catch (IOException)
+        {
+            lock (_gate)
                 _failed = true;
-                throw;
-            }
+            throw;
         }
     }
 
@@ -212,6 +229,9 @@ internal sealed partial class Journal : IFlushable, IDisposable
             return false;
         return BinaryPrimitives.ReadUInt32BigEndian(content.AsSpan(position + 4)) == Crc32C.Of(content.AsSpan(position + FrameHead, length));
     }
+
+    [LoggerMessage(2, LogLevel.Error, "{Path} could not be rewritten and goes on growing")]
+    private partial void LogRewriteFailed(Exception e, string path);
 
     [LoggerMessage(1, LogLevel.Warning, "{Path}: cut {Bytes} bytes of an entry that was not completely written")]
     private partial void LogTornTail(string path, long bytes);

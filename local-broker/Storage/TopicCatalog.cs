@@ -52,9 +52,7 @@ internal sealed partial class TopicCatalog : IDisposable
         {
             if (_topics.ContainsKey(name))
                 return (ErrorCode.TopicAlreadyExists, $"Topic '{name}' already exists.");
-            if (!validateOnly)
-                Publish(_topics.Add(name, Open(name, partitions, settings, config)));
-            return (ErrorCode.None, null);
+            return validateOnly ? (ErrorCode.None, null) : Try(() => Publish(_topics.Add(name, Open(name, partitions, settings, config))));
         }
     }
 
@@ -64,10 +62,13 @@ internal sealed partial class TopicCatalog : IDisposable
         {
             if (_topics.GetValueOrDefault(name) is not { } topic)
                 return ErrorCode.UnknownTopicOrPartition;
-            Publish(_topics.Remove(name));
+            (ErrorCode error, _) = Try(() => Publish(_topics.Remove(name)));
+            if (error != ErrorCode.None)
+                return error;
             foreach (PartitionLog partition in topic.Partitions)
                 partition.Dispose();
-            Directory.Delete(Path.Combine(_topicsPath, name), recursive: true);
+            // The topic is gone whatever becomes of its folder: what is left of it goes at the next start or with the next topic of that name.
+            Try(() => Directory.Delete(Path.Combine(_topicsPath, name), recursive: true));
             return ErrorCode.None;
         }
     }
@@ -82,9 +83,9 @@ internal sealed partial class TopicCatalog : IDisposable
                 return (ErrorCode.InvalidPartitions, $"Topic currently has {topic.Partitions.Count} partitions, which is not less than the requested {count}.");
             if (validateOnly)
                 return (ErrorCode.None, null);
-            PartitionLog[] added = [.. Enumerable.Range(topic.Partitions.Count, count - topic.Partitions.Count).Select(i => OpenPartition(name, i, topic.Config))];
-            Publish(_topics.SetItem(name, topic with { Partitions = [.. topic.Partitions, .. added] }));
-            return (ErrorCode.None, null);
+            IEnumerable<int> added = Enumerable.Range(topic.Partitions.Count, count - topic.Partitions.Count);
+            return Try(() => Publish(_topics.SetItem(
+                name, topic with { Partitions = [.. topic.Partitions, .. added.Select(i => OpenPartition(name, i, topic.Config))] })));
         }
     }
 
@@ -102,10 +103,12 @@ internal sealed partial class TopicCatalog : IDisposable
                 return (ErrorCode.InvalidConfig, problem);
             if (validateOnly)
                 return (ErrorCode.None, null);
-            Publish(_topics.SetItem(name, topic with { Settings = settings, Config = config }));
-            foreach (PartitionLog partition in topic.Partitions)
-                partition.Config = config;
-            return (ErrorCode.None, null);
+            return Try(() =>
+            {
+                Publish(_topics.SetItem(name, topic with { Settings = settings, Config = config }));
+                foreach (PartitionLog partition in topic.Partitions)
+                    partition.Config = config;
+            });
         }
     }
 
@@ -113,6 +116,21 @@ internal sealed partial class TopicCatalog : IDisposable
     {
         foreach (PartitionLog partition in _topics.Values.SelectMany(t => t.Partitions))
             partition.Dispose();
+    }
+
+    // A full disk is the client's to hear about; the broker goes on.
+    private (ErrorCode Error, string? Message) Try(Action change)
+    {
+        try
+        {
+            change();
+            return (ErrorCode.None, null);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogChangeFailed(_context.Log, e);
+            return (ErrorCode.KafkaStorageError, "The data folder could not be written.");
+        }
     }
 
     private Topic Open(string name, int partitions, IReadOnlyDictionary<string, string> settings, LogConfig config)
@@ -209,6 +227,9 @@ internal sealed partial class TopicCatalog : IDisposable
 
         return (clusterId, topics);
     }
+
+    [LoggerMessage(2, LogLevel.Error, "A change of topics could not be written")]
+    private static partial void LogChangeFailed(ILogger log, Exception e);
 
     [LoggerMessage(1, LogLevel.Warning, "{Folder} belongs to a deleted topic and is removed")]
     private static partial void LogLeftover(ILogger log, string folder);
