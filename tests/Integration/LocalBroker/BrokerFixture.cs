@@ -3,7 +3,9 @@ using Tally.Tests.Support.LocalBroker;
 
 namespace Tally.Tests.Integration.LocalBroker;
 
-/// <summary>One broker for each test, and clients set up the way these tests need them.</summary>
+/// <summary>One broker for each test, and clients set up the way these tests need them. They mostly wait, so they run side by side.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public abstract class BrokerFixture
 {
     protected static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
@@ -11,7 +13,7 @@ public abstract class BrokerFixture
     protected TestBroker Broker { get; private set; } = null!;
 
     [OneTimeSetUp]
-    public void RequireNativeLibrary()
+    public static void RequireNativeLibrary()
     {
         if (!NativeKafkaForTests.TryLoad())
             Assert.Ignore("librdkafka is not installed.");

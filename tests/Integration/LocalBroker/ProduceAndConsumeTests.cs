@@ -6,8 +6,6 @@ namespace Tally.Tests.Integration.LocalBroker;
 public sealed class ProduceAndConsumeTests : BrokerFixture
 {
     [TestCase(CompressionType.None)]
-    [TestCase(CompressionType.Gzip)]
-    [TestCase(CompressionType.Snappy)]
     [TestCase(CompressionType.Lz4)]
     [TestCase(CompressionType.Zstd)]
     public async Task What_is_produced_is_consumed_in_order(CompressionType compression)
