@@ -1,5 +1,5 @@
-using Microsoft.Extensions.Options;
 using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Options;
 using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
 using Tally.Shared.Kafka;

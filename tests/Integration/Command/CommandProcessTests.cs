@@ -15,7 +15,9 @@ public sealed class CommandProcessTests : CommandFixture
         var port = FreePort.Next().ToString(CultureInfo.InvariantCulture);
         await using var command = ServiceProcess.Of("command", "CommandService", new Dictionary<string, string>
         {
-            ["Http__Port"] = port, ["HashKey__Value"] = CommandApp.HashKey, ["Kafka__BootstrapServers"] = Broker.BootstrapServers,
+            ["Http__Port"] = port,
+            ["HashKey__Value"] = CommandApp.HashKey,
+            ["Kafka__BootstrapServers"] = Broker.BootstrapServers,
         });
         command.Start();
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });

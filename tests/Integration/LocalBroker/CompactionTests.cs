@@ -10,7 +10,10 @@ public sealed class CompactionTests : BrokerFixture
     {
         await Broker.CreateTopicAsync("state", configs: new()
         {
-            ["cleanup.policy"] = "compact", ["segment.bytes"] = "20000", ["min.cleanable.dirty.ratio"] = "0.01", ["delete.retention.ms"] = "0",
+            ["cleanup.policy"] = "compact",
+            ["segment.bytes"] = "20000",
+            ["min.cleanable.dirty.ratio"] = "0.01",
+            ["delete.retention.ms"] = "0",
         });
         var expected = new Dictionary<string, string>();
         using (IProducer<string, string> producer = Producer(c => (c.TransactionalId, c.CompressionType, c.LingerMs) = ("writer", compression, 20)))

@@ -22,7 +22,9 @@ public sealed class KcatTests : BrokerFixture
     {
         var start = new ProcessStartInfo("kcat", ["-b", Broker.BootstrapServers, .. arguments])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         using Process process = StartOrIgnore(start);
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();

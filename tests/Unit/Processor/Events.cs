@@ -1,7 +1,7 @@
+using System.Buffers.Binary;
 using System.Text;
 using Confluent.Kafka;
 using Google.Protobuf;
-using System.Buffers.Binary;
 using Tally.ProcessorService.Jobs.HourlyAnalytics;
 using Tally.Shared.Contracts;
 

@@ -111,8 +111,14 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
 
         private static LogRecord Record(int partition, long offset, Entry entry) => new()
         {
-            Partition = partition, Offset = offset, TimestampMs = entry.TimestampMs, Headers = entry.Headers,
-            HasKey = entry.Key is not null, Key = entry.Key, HasValue = entry.Value is not null, Value = entry.Value,
+            Partition = partition,
+            Offset = offset,
+            TimestampMs = entry.TimestampMs,
+            Headers = entry.Headers,
+            HasKey = entry.Key is not null,
+            Key = entry.Key,
+            HasValue = entry.Value is not null,
+            Value = entry.Value,
         };
     }
 

@@ -1,10 +1,10 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 using Tally.ProcessorService.Engine;
 using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
 using Tally.Shared.Kafka;
-using System.ComponentModel.DataAnnotations;
-using System.Text.Json;
 
 namespace Tally.Tests.Unit.Processor;
 

@@ -9,7 +9,11 @@ public sealed class StartChecksTests
 {
     private static Progress Known(long nextOffset = 50) => new()
     {
-        Generation = 3, PartitionCount = 8, Partitioner = "murmur2_random", NextOffset = nextOffset, InputTopic = "events",
+        Generation = 3,
+        PartitionCount = 8,
+        Partitioner = "murmur2_random",
+        NextOffset = nextOffset,
+        InputTopic = "events",
     };
 
     [Test]
