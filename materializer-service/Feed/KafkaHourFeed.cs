@@ -88,8 +88,16 @@ public sealed partial class KafkaHourFeed : IHourFeed
     {
         if (_closed) return;
         _closed = true;
-        // Destroying a consumer that is still a member of its group hangs in librdkafka 2.0.2.
-        _consumer.Close();
+        try
+        {
+            // Destroying a consumer that is still a member of its group hangs in librdkafka 2.0.2.
+            _consumer.Close();
+        }
+        catch (KafkaException e)
+        {
+            // After a fatal error; why the session ended is known by then.
+            NotClosed(_logger, e.Error.Code, e.Error.Reason);
+        }
     }
 
     public void Dispose()
@@ -161,4 +169,7 @@ public sealed partial class KafkaHourFeed : IHourFeed
 
     [LoggerMessage(EventId = 6001, Level = LogLevel.Warning, Message = "Cannot read {Topic}: {Code} {Reason}")]
     private static partial void CannotRead(ILogger logger, string topic, ErrorCode code, string reason);
+
+    [LoggerMessage(EventId = 6002, Level = LogLevel.Warning, Message = "The consumer did not leave its group: {Code} {Reason}")]
+    private static partial void NotClosed(ILogger logger, ErrorCode code, string reason);
 }

@@ -18,8 +18,11 @@ public sealed class KafkaHourFeedFactory(IOptions<KafkaOptions> kafka, IOptions<
         var config = KafkaClientConfig.Consumer(kafka.Value, $"{group}-{_options.Instance}", group);
         config.GroupInstanceId = _options.StaticMembership ? _options.Instance : null;
         config.SessionTimeoutMs = (int)_options.SessionTimeout.TotalMilliseconds;
-        config.HeartbeatIntervalMs = (int)_options.SessionTimeout.TotalMilliseconds / 4;
-        config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
+        // A rebalance is seen at the next heartbeat.
+        config.HeartbeatIntervalMs = (int)_options.SessionTimeout.TotalMilliseconds / 12;
+        // Taking all partitions away and giving them back costs a sink one question to its store. The cooperative way of librdkafka 2.0.2
+        // was seen to leave partitions without owner and never tells an instance that it has none.
+        config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.Range;
         config.QueuedMaxMessagesKbytes = _options.PrefetchKilobytes;
         // A broker that came back is read again at once.
         config.FetchErrorBackoffMs = 100;

@@ -113,6 +113,7 @@ public sealed partial class RedisConnection(IOptions<RedisOptions> options, Time
             TieBreaker = "",
             ConfigurationChannel = "",
         };
+        RedisClientTuning.Apply(configuration);
         foreach (var endpoint in endpoints) configuration.EndPoints.Add(endpoint);
         return configuration;
     }
