@@ -164,8 +164,14 @@ internal sealed partial class Group
 
     private void ExpireSession(GroupMember member)
     {
-        if (_members.Contains(member) && !member.IsWaiting && options.TimeProvider.GetTimestamp() >= member.SessionDeadline)
+        if (!_members.Contains(member) || member.IsWaiting)
+            return;
+        TimeSpan left = options.TimeProvider.GetElapsedTime(options.TimeProvider.GetTimestamp(), member.SessionDeadline);
+        if (left <= TimeSpan.Zero)
             Remove(member);
+        else
+            // Timers count coarser ticks than the deadline and may fire a moment early; unarmed, the member would stay for ever.
+            member.SessionTimer?.Change(left + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
     }
 
     private void RestartSession(GroupMember member)

@@ -112,6 +112,19 @@ public sealed class SinksOnKafkaTests
         await HoldsAsync();
     }
 
+    [Test]
+    public async Task A_sink_ends_soon_although_its_broker_is_gone()
+    {
+        var sinks = await RunAsync("1");
+        Commit();
+        await HoldsAsync();
+        await _broker.DisposeAsync();
+        _broker = await TestBroker.StartAsync();
+
+        Assert.That(async () => await sinks.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10)), Throws.Nothing);
+        _running.Remove(sinks);
+    }
+
     private async Task<RunningSinks> RunAsync(string instance)
     {
         var options = new MaterializerOptions { Instance = instance, RedisTimeout = TimeSpan.FromSeconds(1) };
