@@ -36,7 +36,7 @@ public sealed class SinksOnKafkaTests
     public async Task StartAsync()
     {
         _redis = await RedisView.StartAsync();
-        _broker = await TestBroker.StartAsync();
+        _broker = await TestBroker.StartAsync(options => options with { GroupSessionTimeoutMin = TimeSpan.FromSeconds(1) });
         await _broker.CreateTopicAsync(Topic, Partitions);
         _hour = RedisView.ThisHour + 1;
         _offset = 0;
@@ -127,7 +127,7 @@ public sealed class SinksOnKafkaTests
 
     private async Task<RunningSinks> RunAsync(string instance)
     {
-        var options = new MaterializerOptions { Instance = instance, RedisTimeout = TimeSpan.FromSeconds(1) };
+        var options = new MaterializerOptions { Instance = instance, RedisTimeout = TimeSpan.FromSeconds(1), SessionTimeout = TimeSpan.FromSeconds(3) };
         var kafka = new KafkaOptions { BootstrapServers = _broker.BootstrapServers };
         var feeds = new KafkaHourFeedFactory(Options.Create(kafka), Options.Create(options), NullLogger<KafkaHourFeed>.Instance);
         var sinks = await RunningSinks.StartAsync(feeds, _redis.Store, options: options);
