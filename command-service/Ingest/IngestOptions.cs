@@ -19,9 +19,12 @@ public sealed class IngestOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00", ErrorMessage = "Ingest:DeliveryTimeout must be from 100 ms to 60 s.")]
     public TimeSpan DeliveryTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long an event may wait for others to share its batch, 0 to 90 ms. It adds to every answer's latency.</summary>
+    /// <summary>
+    /// How long an event may wait for those under way to be confirmed, so that it shares requests with others, 0 to 90 ms. A lone
+    /// event never waits.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:00.09", ErrorMessage = "Ingest:Linger must be from 0 to 90 ms.")]
-    public TimeSpan Linger { get; set; } = TimeSpan.FromMilliseconds(1);
+    public TimeSpan Linger { get; set; } = TimeSpan.FromMilliseconds(5);
 
     /// <summary>Largest <c>Retry-After</c>, 1 to 30 s. Each 503 names a random one up to this, so that clients do not return together.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:00:30", ErrorMessage = "Ingest:MaxRetryAfter must be from 1 to 30 s.")]

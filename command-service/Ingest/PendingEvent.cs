@@ -65,14 +65,9 @@ internal sealed class PendingEvent : IValueTaskSource<Delivery>
 
     private void Report(DeliveryReport<byte[], byte[]> report)
     {
-        if (!report.Error.IsError && report.Status == PersistenceStatus.Persisted)
-        {
-            _session.CountConfirmed();
-            Complete(new Delivery(DeliveryOutcome.Stored, report.Partition.Value, report.Offset.Value));
-        }
-        else
-        {
-            Complete(new Delivery(report.Status == PersistenceStatus.NotPersisted ? DeliveryOutcome.Away : DeliveryOutcome.NotConfirmed));
-        }
+        var stored = !report.Error.IsError && report.Status == PersistenceStatus.Persisted;
+        _session.Settled(stored);
+        if (stored) Complete(new Delivery(DeliveryOutcome.Stored, report.Partition.Value, report.Offset.Value));
+        else Complete(new Delivery(report.Status == PersistenceStatus.NotPersisted ? DeliveryOutcome.Away : DeliveryOutcome.NotConfirmed));
     }
 }

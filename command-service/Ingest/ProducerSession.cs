@@ -17,6 +17,7 @@ public sealed class ProducerSession : IDisposable
     private readonly IProducer<byte[], byte[]> _producer;
     private readonly IAdminClient _admin;
     private readonly string _topic;
+    private readonly SendPump<PendingEvent> _pump;
     private long _confirmed;
     private bool _abandoned;
     private volatile bool _fatal;
@@ -41,6 +42,7 @@ public sealed class ProducerSession : IDisposable
         {
             throw new ConfigurationException($"Kafka:Client or Ingest holds a value the Kafka client refuses: {e.Message.TrimEnd('.')}.", e);
         }
+        _pump = new SendPump<PendingEvent>(ingest.Linger, Produce);
         _admin = new DependentAdminClientBuilder(_producer.Handle).Build();
     }
 
@@ -64,15 +66,7 @@ public sealed class ProducerSession : IDisposable
     {
         if (Rent(out var refused) is not { } pending) return new ValueTask<Delivery>(new Delivery(refused));
         pending.Fill(record, headers);
-        try
-        {
-            _producer.Produce(_topic, pending.Message, pending.OnReport);
-        }
-        catch (Exception e) when (e is KafkaException or ObjectDisposedException)
-        {
-            var full = e is KafkaException { Error.Code: ErrorCode.Local_QueueFull };
-            pending.Complete(new Delivery(full ? DeliveryOutcome.Overloaded : DeliveryOutcome.Away));
-        }
+        _pump.Add(pending);
         return pending.Completion;
     }
 
@@ -104,15 +98,36 @@ public sealed class ProducerSession : IDisposable
 
     public void Dispose()
     {
+        Abandon();
         _admin.Dispose();
         _producer.Dispose();
+        _pump.Dispose();
     }
 
-    internal void CountConfirmed() => Volatile.Write(ref _confirmed, _confirmed + 1); // only the client's poll thread writes
+    /// <summary>A delivery report came in. Called by the client's poll thread alone.</summary>
+    internal void Settled(bool confirmed)
+    {
+        if (confirmed) Volatile.Write(ref _confirmed, _confirmed + 1);
+        _pump.Settled();
+    }
 
     internal void Return(PendingEvent pending)
     {
         lock (_lock) _free.Push(pending);
+    }
+
+    private void Produce(PendingEvent pending)
+    {
+        try
+        {
+            _producer.Produce(_topic, pending.Message, pending.OnReport);
+        }
+        catch (Exception e) when (e is KafkaException or ObjectDisposedException)
+        {
+            var full = e is KafkaException { Error.Code: ErrorCode.Local_QueueFull };
+            _pump.Settled();
+            pending.Complete(new Delivery(full ? DeliveryOutcome.Overloaded : DeliveryOutcome.Away));
+        }
     }
 
     private PendingEvent? Rent(out DeliveryOutcome refused)
@@ -143,7 +158,8 @@ public sealed class ProducerSession : IDisposable
     private static ProducerConfig Config(KafkaOptions kafka, IngestOptions ingest)
     {
         var config = KafkaClientConfig.Producer(kafka, "command-service");
-        config.LingerMs = ingest.Linger.TotalMilliseconds;
+        // Groups are made by the pump; the client need not wait for more.
+        if (!kafka.Client.ContainsKey("linger.ms")) config.LingerMs = 0;
         config.MessageTimeoutMs = (int)ingest.DeliveryTimeout.TotalMilliseconds;
         config.DeliveryReportFields = "status";
         config.QueueBufferingMaxMessages = Math.Max(ingest.MaxInFlight, 1000);

@@ -103,6 +103,27 @@ public sealed class KafkaAwayTests : CommandFixture
     }
 
     [Test]
+    public async Task A_producer_that_failed_for_good_is_replaced_and_its_events_are_answered_at_once()
+    {
+        await using var app = await CommandApp.StartAsync(Broker.BootstrapServers);
+        await app.ReadyAsync();
+        Broker.Server.OnNext(ApiKey.Produce, Fault.Delay(TimeSpan.FromSeconds(3)));
+        var post = app.PostAsync("timestamp=1&user=u&click");
+        await Eventually.HoldsAsync("the event is under way", Patience, () => Task.FromResult(app.Producer.Session.InFlight == 1));
+
+        var (old, lost) = app.Producer.Replace();
+        using var answer = await post;
+
+        Assert.That(lost, Is.EqualTo(1));
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+        Assert.That(await answer.Content.ReadAsStringAsync(), Does.Contain("urn:tally:problem:not-confirmed"));
+        Assert.That(await app.StatusOfPostAsync("timestamp=2&user=u&click"), Is.EqualTo(HttpStatusCode.NoContent), "the new one takes events");
+        old.Dispose();
+        Assert.That(ReadEvents().Count(e => e.TimestampMs == 2), Is.EqualTo(1));
+        Assert.That(ReadEvents().Count(e => e.TimestampMs == 1), Is.LessThanOrEqualTo(1), "never sent again by us");
+    }
+
+    [Test]
     public async Task More_events_under_way_than_allowed_get_503()
     {
         await using var app = await CommandApp.StartAsync(Broker.BootstrapServers, ("Ingest:MaxInFlight", "1"));
