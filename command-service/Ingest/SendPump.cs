@@ -67,6 +67,7 @@ public sealed class SendPump<T> : IDisposable
                 continue;
             }
             WaitForLastGroup(last);
+            if (_ended) return;
             var sent = 0;
             for (; _waiting.TryDequeue(out var item); sent++)
             {
