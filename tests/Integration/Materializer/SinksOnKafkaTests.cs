@@ -36,7 +36,7 @@ public sealed class SinksOnKafkaTests
     public async Task StartAsync()
     {
         _redis = await RedisView.StartAsync();
-        _broker = await TestBroker.StartAsync(options => options with { GroupSessionTimeoutMin = TimeSpan.FromSeconds(1) });
+        _broker = await TestBroker.StartAsync();
         await _broker.CreateTopicAsync(Topic, Partitions);
         _hour = RedisView.ThisHour + 1;
         _offset = 0;
@@ -141,7 +141,9 @@ public sealed class SinksOnKafkaTests
         _offset++;
         using var producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig
         {
-            BootstrapServers = _broker.BootstrapServers, TransactionalId = "processor", LingerMs = 0,
+            BootstrapServers = _broker.BootstrapServers,
+            TransactionalId = "processor",
+            LingerMs = 0,
         }).Build();
         producer.InitTransactions(Patience);
         producer.BeginTransaction();
@@ -158,7 +160,9 @@ public sealed class SinksOnKafkaTests
     private static void Produce(IProducer<byte[], byte[]> producer, int partition, byte[] key, IMessage value, byte[] type) =>
         producer.Produce(new TopicPartition(Topic, partition), new Message<byte[], byte[]>
         {
-            Key = key, Value = value.ToByteArray(), Headers = new Headers { { RecordTypes.Header, type } },
+            Key = key,
+            Value = value.ToByteArray(),
+            Headers = new Headers { { RecordTypes.Header, type } },
         });
 
     private Task HoldsAsync() => Eventually.HoldsAsync($"Redis holds commit {_offset} of every partition", Patience, async () =>
