@@ -23,6 +23,11 @@ public static class ServiceRun
             await app.RunAsync().ConfigureAwait(false);
             return Environment.ExitCode;
         }
+        catch (OperationCanceledException)
+        {
+            // Asked to stop while it was starting.
+            return Environment.ExitCode;
+        }
         catch (Exception e) when (Sentence(e) is { } sentence)
         {
             await Console.Error.WriteLineAsync($"{service}: {sentence}").ConfigureAwait(false);
