@@ -16,7 +16,7 @@ public sealed class EngineHealthCheck(EngineStatus status) : IHealthCheck
         if (status.SinceLastBeat > SilenceMax) return HealthCheckResult.Unhealthy($"{engine}: no turn of the loop for {(int)status.SinceLastBeat.TotalSeconds} s");
         return status.Now switch
         {
-            EngineStatus.Phase.Running => HealthCheckResult.Healthy($"{engine}: partitions {string.Join(",", status.Partitions)}"),
+            EngineStatus.Phase.Running => HealthCheckResult.Healthy($"{engine}: partitions {status.PartitionNames}"),
             EngineStatus.Phase.Idle => HealthCheckResult.Healthy($"{engine}: joined, other instances have all partitions"),
             EngineStatus.Phase.WaitingForTopics => HealthCheckResult.Unhealthy($"{engine}: topics are missing, run create-topics"),
             EngineStatus.Phase.WaitingForBroker => HealthCheckResult.Unhealthy($"{engine}: the broker does not answer"),

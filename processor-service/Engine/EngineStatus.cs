@@ -26,7 +26,18 @@ public sealed class EngineStatus(TimeProvider clock)
     public TimeSpan InPhase => clock.GetElapsedTime(_phaseBegan);
 
     /// <summary>Partitions in hand, in order.</summary>
-    public IReadOnlyList<int> Partitions { get; set; } = [];
+    public IReadOnlyList<int> Partitions
+    {
+        get;
+        set
+        {
+            field = value;
+            PartitionNames = string.Join(",", value);
+        }
+    } = [];
+
+    /// <summary>The same for people.</summary>
+    public string PartitionNames { get; private set; } = "";
 
     public TimeSpan SinceLastBeat => clock.GetElapsedTime(Interlocked.Read(ref _lastBeat));
 

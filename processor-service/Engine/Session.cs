@@ -176,7 +176,7 @@ public sealed partial class Session : IAssignmentListener
     {
         _status.Partitions = [.. _tasks.All.Select(task => task.Partition)];
         _status.Enter(_tasks.All.Length > 0 ? EngineStatus.Phase.Running : EngineStatus.Phase.Idle);
-        Assignment(_logger, _status.Partitions);
+        Assignment(_logger, _status.PartitionNames);
     }
 
     private void Drop(IReadOnlyList<int> partitions)
@@ -192,6 +192,6 @@ public sealed partial class Session : IAssignmentListener
     [LoggerMessage(EventId = 3002, Level = LogLevel.Debug, Message = "Committed {Events} events of {Partitions} partitions in {Milliseconds} ms")]
     private static partial void Committed(ILogger logger, int events, int partitions, double milliseconds);
 
-    [LoggerMessage(EventId = 3001, Level = LogLevel.Information, Message = "Counting partitions {Partitions}")]
-    private static partial void Assignment(ILogger logger, IReadOnlyList<int> partitions);
+    [LoggerMessage(EventId = 3001, Level = LogLevel.Information, Message = "Counting partitions [{Partitions}]")]
+    private static partial void Assignment(ILogger logger, string partitions);
 }

@@ -1,0 +1,96 @@
+using System.Text;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging.Abstractions;
+using Tally.Shared.Contracts;
+using Tally.Shared.Kafka;
+using Tally.Tests.Unit.Processor;
+
+namespace Tally.Tests.Integration.Processor;
+
+/// <summary>The topics of the job on some broker: events go in with a plain recount beside them, what comes out is read committed.</summary>
+public sealed class AnalyticsTopics(string bootstrap, int partitions)
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    public KafkaOptions Kafka { get; } = new() { BootstrapServers = bootstrap, Partitions = partitions };
+
+    public Recount Oracle { get; } = new();
+
+    /// <summary>Records written to the input so far.</summary>
+    public int Produced { get; private set; }
+
+    public int Poison { get; private set; }
+
+    public Task CreateAsync() => TopicCreation.EnsureAsync(Kafka, NullLogger.Instance, CancellationToken.None);
+
+    /// <summary>Writes events of several hours with retries under the same id and some poison among them.</summary>
+    public void Produce(Random random, int count, int poison = 0)
+    {
+        using var producer = new ProducerBuilder<byte[]?, byte[]?>(KafkaClientConfig.Producer(Kafka, "test")).Build();
+        for (var i = 0; i < count; i++)
+        {
+            var (user, hour) = ($"user-{random.Next(count / 10)}", random.Next(6));
+            var kind = random.Next(4) == 0 ? EventKind.Click : EventKind.Impression;
+            var id = random.Next(3) == 0 ? $"id-{random.Next(5)}" : null;
+            var made = Events.Hashed(user, (hour * Hours.MillisecondsPerHour) + random.NextInt64(Hours.MillisecondsPerHour), kind, id);
+            producer.Produce(Kafka.Topics.Events, new Message<byte[]?, byte[]?> { Key = made.Key, Value = made.Value, Headers = made.Headers });
+            Oracle.Take(user, hour, kind, id);
+        }
+        for (var i = 0; i < poison; i++)
+            producer.Produce(new TopicPartition(Kafka.Topics.Events, i % partitions), new Message<byte[]?, byte[]?> { Key = [(byte)i], Value = i % 2 == 0 ? null : [1, 2, 3] });
+        Produced += count + poison;
+        Poison += poison;
+        producer.Flush(Limit);
+    }
+
+    /// <summary>Waits until the committed outcomes add up to everything produced, and reads the hours.</summary>
+    public Dictionary<long, (long Clicks, long Impressions, long Users)> ReadHoursWhenAllIsCounted()
+    {
+        var hours = new Dictionary<string, HourPartial>();
+        var progress = new Dictionary<int, Progress>();
+        Read(Kafka.Topics.Hours, () => $"{progress.Values.Sum(Read)} of {Produced} counted", record =>
+        {
+            if (RecordKeys.IsProgress(record.Message.Key)) progress[record.Partition] = Progress.Parser.ParseFrom(record.Message.Value);
+            else hours[Encoding.ASCII.GetString(record.Message.Key)] = HourPartial.Parser.ParseFrom(record.Message.Value);
+            return progress.Values.Sum(Read) == Produced;
+        });
+        return hours.Values.GroupBy(h => h.Hour)
+            .ToDictionary(g => g.Key, g => (g.Sum(h => h.Clicks), g.Sum(h => h.Impressions), g.Sum(h => h.UniqueUsers)));
+    }
+
+    /// <summary>Reads progress records from the beginning until <paramref name="enough"/> says so.</summary>
+    public void ReadProgress(string what, Func<Progress, bool> enough) => Read(Kafka.Topics.Hours, () => what, record =>
+        RecordKeys.IsProgress(record.Message.Key) && enough(Progress.Parser.ParseFrom(record.Message.Value)));
+
+    /// <summary>Every committed record of a topic that nobody writes to any more.</summary>
+    public List<ConsumeResult<byte[], byte[]>> ReadAll(string topic)
+    {
+        var all = new List<ConsumeResult<byte[], byte[]>>();
+        Read(topic, () => $"its end was not reached after {all.Count} records", record =>
+        {
+            all.Add(record);
+            return false;
+        });
+        return all;
+    }
+
+    private static long Read(Progress progress) =>
+        progress.Outcomes.Counted + progress.Outcomes.Duplicate + progress.Outcomes.DeadLettered.Values.Sum();
+
+    /// <summary>Reads committed records from the beginning until <paramref name="enough"/>, or where it never is, until the end.</summary>
+    private void Read(string topic, Func<string> state, Func<ConsumeResult<byte[], byte[]>, bool> enough)
+    {
+        var waits = topic == Kafka.Topics.Hours;
+        using var consumer = new ConsumerBuilder<byte[], byte[]>(KafkaClientConfig.Consumer(Kafka, "test", "test-reader")).Build();
+        consumer.Assign(Enumerable.Range(0, partitions).Select(p => new TopicPartitionOffset(topic, p, 0)));
+        var ended = new HashSet<int>();
+        var began = TimeProvider.System.GetTimestamp();
+        while (ended.Count < partitions || waits)
+        {
+            Assert.That(TimeProvider.System.GetElapsedTime(began), Is.LessThan(Limit), $"{topic}: {state()}");
+            var result = consumer.Consume(TimeSpan.FromMilliseconds(100));
+            if (result is { IsPartitionEOF: true }) ended.Add(result.Partition);
+            else if (result is not null && enough(result)) return;
+        }
+    }
+}

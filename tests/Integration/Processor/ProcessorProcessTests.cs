@@ -1,0 +1,95 @@
+using System.Globalization;
+using Tally.Tests.Support;
+using Tally.Tests.Support.LocalBroker;
+
+namespace Tally.Tests.Integration.Processor;
+
+/// <summary>processor-service as a process: its verb, its end, kill -9.</summary>
+public sealed class ProcessorProcessTests
+{
+    private static readonly string Key = new('0', 64);
+
+    [OneTimeSetUp]
+    public void RequireNativeLibrary()
+    {
+        if (!NativeKafkaForTests.TryLoad()) Assert.Ignore("librdkafka is not installed.");
+    }
+
+    [Test]
+    public async Task Killed_while_it_counts_it_goes_on_exact_and_ends_with_0_on_SIGTERM()
+    {
+        await using var broker = await TestBroker.StartAsync();
+        var topics = new AnalyticsTopics(broker.BootstrapServers, 4);
+        await using (var create = Start(broker.BootstrapServers, 0, "create-topics"))
+            Assert.That(await create.ExitedAsync(TimeSpan.FromSeconds(30)), Is.Zero, create.Log);
+
+        await using var processor = Start(broker.BootstrapServers, FreePort.Next());
+        for (var kill = 0; kill < 2; kill++)
+        {
+            topics.Produce(new Random(kill), 5_000, poison: 3);
+            topics.ReadHoursWhenAllIsCounted();
+            topics.Produce(new Random(10 + kill), 5_000);
+            await processor.KillAsync();
+            processor.Start();
+        }
+        var hours = topics.ReadHoursWhenAllIsCounted();
+        var code = await processor.StopAsync(TimeSpan.FromSeconds(8));
+        Assert.Multiple(() =>
+        {
+            Assert.That(hours, Is.EqualTo(topics.Oracle.Hours), processor.Log);
+            Assert.That(topics.ReadAll(topics.Kafka.Topics.DeadLetter), Has.Count.EqualTo(topics.Poison));
+            Assert.That(code, Is.Zero, processor.Log);
+        });
+    }
+
+    [Test]
+    public async Task Before_the_topics_are_there_it_lives_but_is_not_ready_and_then_goes_on_by_itself()
+    {
+        await using var broker = await TestBroker.StartAsync();
+        var port = FreePort.Next();
+        await using var processor = Start(broker.BootstrapServers, port);
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(5) };
+        await Eventually.HoldsAsync("it says what is missing", TimeSpan.FromSeconds(20), async () =>
+            (await http.GetStringAsync(new Uri("/health/live", UriKind.Relative))).StartsWith("Healthy", StringComparison.Ordinal)
+            && (await Ready(http)).Contains("run create-topics", StringComparison.Ordinal));
+        await new AnalyticsTopics(broker.BootstrapServers, 4).CreateAsync();
+        await Eventually.HoldsAsync("it is ready and names its engine", TimeSpan.FromSeconds(20), async () =>
+            (await Ready(http)).Contains("Healthy (engine native: partitions 0,1,2,3)", StringComparison.Ordinal));
+    }
+
+    [TestCase("Processor__Engine", "streamiz", "Processor:Engine is streamiz, which is not part of this build")]
+    [TestCase("Processor__CommitInterval", "00:01:00", "Processor:CommitInterval must be from 5 milliseconds to 5 seconds")]
+    [TestCase("Processor__Typo", "1", "Typo")]
+    [TestCase("HashKey__Value", "", "HashKey:File is not set")]
+    public async Task A_wrong_setting_ends_the_start_with_one_sentence(string variable, string value, string sentence)
+    {
+        await using var processor = Start("127.0.0.1:1", FreePort.Next(), null, (variable, value));
+        var code = await processor.ExitedAsync(TimeSpan.FromSeconds(15));
+        Assert.Multiple(() =>
+        {
+            Assert.That(code, Is.EqualTo(2));
+            Assert.That(processor.Log.Split('\n').Where(line => line.StartsWith("processor-service: ", StringComparison.Ordinal)), Has.One.Contains(sentence));
+        });
+    }
+
+    private static async Task<string> Ready(HttpClient http)
+    {
+        using var answer = await http.GetAsync(new Uri("/health/ready", UriKind.Relative));
+        return await answer.Content.ReadAsStringAsync();
+    }
+
+    private static ServiceProcess Start(string bootstrap, int port, string? verb = null, params (string Name, string Value)[] more)
+    {
+        var environment = new Dictionary<string, string>
+        {
+            ["Kafka__BootstrapServers"] = bootstrap,
+            ["Kafka__Partitions"] = "4",
+            ["HashKey__Value"] = Key,
+            ["Http__Port"] = port.ToString(CultureInfo.InvariantCulture),
+        };
+        foreach (var (name, value) in more) environment[name] = value;
+        var process = ServiceProcess.Of("processor-service", "ProcessorService", environment, verb is null ? [] : [verb]);
+        process.Start();
+        return process;
+    }
+}
