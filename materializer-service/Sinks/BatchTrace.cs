@@ -20,10 +20,12 @@ public sealed class BatchTrace(string topic, string group, TimeProvider clock)
         _links.Add(new ActivityLink(context));
     }
 
-    /// <summary>Starts the span of the batch; null when nobody listens. A batch written in a second try has a second span.</summary>
+    /// <summary>
+    /// Starts the span of the batch; null when nobody listens or no sampled trace leads here. A batch written in a second try has a second span.
+    /// </summary>
     public Activity? Start(int records)
     {
-        if (!SinkMetrics.Activities.HasListeners()) return null;
+        if (_links.Count == 0 || !SinkMetrics.Activities.HasListeners()) return null;
         var tags = new ActivityTagsCollection
         {
             [MessagingTags.System] = MessagingTags.Kafka,
@@ -33,8 +35,7 @@ public sealed class BatchTrace(string topic, string group, TimeProvider clock)
             [MessagingTags.Group] = group,
             [MessagingTags.BatchCount] = records,
         };
-        var began = _links.Count > 0 ? _began : clock.GetUtcNow();
-        return SinkMetrics.Activities.StartActivity($"process {topic}", ActivityKind.Consumer, default(ActivityContext), tags, [.. _links], began);
+        return SinkMetrics.Activities.StartActivity($"process {topic}", ActivityKind.Consumer, default(ActivityContext), tags, [.. _links], _began);
     }
 
     public void Clear() => _links.Clear();

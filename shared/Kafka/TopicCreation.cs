@@ -30,8 +30,11 @@ public static partial class TopicCreation
         var compacted = new Dictionary<string, string>
         {
             ["cleanup.policy"] = "compact",
-            ["segment.bytes"] = "16777216",
+            // Ten small commits a second are rewritten again and again: small segments close soon and are cleaned soon, and the markers of
+            // the transactions go after an hour instead of a day.
+            ["segment.bytes"] = "8388608",
             ["min.cleanable.dirty.ratio"] = "0.3",
+            ["delete.retention.ms"] = "3600000",
         };
         var retained = new Dictionary<string, string>
         {

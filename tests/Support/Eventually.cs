@@ -9,7 +9,7 @@ public static class Eventually
 
     /// <param name="what">A sentence for the failure.</param>
     /// <param name="limit">Generous: only a broken system reaches it.</param>
-    /// <param name="holds">Asked again and again; failing connections count as "not yet".</param>
+    /// <param name="holds">Asked again and again; what it throws counts as "not yet", but for a failed assertion.</param>
     public static async Task HoldsAsync(string what, TimeSpan limit, Func<Task<bool>> holds)
     {
         var begun = Stopwatch.GetTimestamp();
@@ -21,7 +21,7 @@ public static class Eventually
                 if (await holds()) return;
                 last = null;
             }
-            catch (Exception e) when (e is HttpRequestException or TaskCanceledException or IOException)
+            catch (Exception e) when (e is not ResultStateException)
             {
                 last = e;
             }
