@@ -15,6 +15,7 @@ public sealed partial class TaskStart(
     private static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(30);
 
     private readonly DeadLetterWriter _deadLetters = new(job.Topics.Input, options.DeadLetterBytes);
+    private readonly SameTopicCheck _sameTopic = new(broker, job.Topics.Input, status, clock);
 
     /// <param name="input">The group's consumer.</param>
     /// <param name="assigned">What the group gave.</param>
@@ -59,6 +60,7 @@ public sealed partial class TaskStart(
         var restores = partitions.Select((p, i) => new Restore(NewTask(p), ends[i])).ToArray();
         Replay(restores, cancellation);
 
+        var known = new List<Progress>();
         for (var i = 0; i < restores.Length; i++)
         {
             var (task, progress) = (restores[i].Task, restores[i].Progress);
@@ -68,11 +70,13 @@ public sealed partial class TaskStart(
             var offset = StartChecks.StartOffset(facts, options.AcceptLostEvents);
             if (progress is not null && task.Resume(progress) is { } refusal)
                 throw new Shared.Hosting.ConfigurationException($"{facts.Place}: {refusal}.");
+            if (progress is not null) known.Add(progress);
             var expected = progress?.NextOffset ?? 0;
             if (offset > expected) SkippedLost(logger, facts.Place, offset - expected, offset);
             task.StartAt(offset, clock.GetUtcNow().ToUnixTimeMilliseconds());
             Started(logger, facts.Place, offset, restores[i].Records);
         }
+        _sameTopic.Check(known, cancellation);
         EngineMetrics.RestoreDuration.Record(clock.GetElapsedTime(began).TotalSeconds);
         return restores.Select(r => r.Task);
     }

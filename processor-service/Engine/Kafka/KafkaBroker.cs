@@ -61,7 +61,7 @@ public sealed class KafkaBroker(KafkaOptions kafka, ProcessorOptions options, En
         var config = KafkaClientConfig.Consumer(kafka, ClientId("replay"), options.Group);
         config.QueuedMaxMessagesKbytes = options.PrefetchKilobytes;
         config.FetchWaitMaxMs = 50;
-        config.ConsumeResultFields = "headers";
+        config.ConsumeResultFields = "headers,timestamp";
         Protect(config);
         return new KafkaReplayLog(config, topic, from, logger);
     }

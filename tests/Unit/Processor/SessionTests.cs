@@ -116,6 +116,17 @@ public sealed class SessionTests : IDisposable
     }
 
     [Test]
+    public void A_topic_made_anew_and_filled_beyond_our_offset_stops_the_process()
+    {
+        Produce(new Random(2), 100, new Recount());
+        RunUntilIdle();
+        for (var p = 0; p < Partitions; p++) _broker.Log(Topics.Events, p).Clear();
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        Produce(new Random(2), 200, new Recount());
+        Assert.That(() => RunUntilIdle(), Throws.TypeOf<ConfigurationException>().With.Message.Contains("the topic was recreated"));
+    }
+
+    [Test]
     public void Another_hash_key_stops_the_process()
     {
         Produce(new Random(2), 100, new Recount());
