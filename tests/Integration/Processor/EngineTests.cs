@@ -11,6 +11,7 @@ using Tally.Tests.Support.LocalBroker;
 namespace Tally.Tests.Integration.Processor;
 
 /// <summary>The engine on local-broker through the real Kafka client.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase), Parallelizable(ParallelScope.All)]
 public sealed class EngineTests
 {
     private const int Partitions = 4;
@@ -19,7 +20,7 @@ public sealed class EngineTests
     private AnalyticsTopics _topics = null!;
 
     [OneTimeSetUp]
-    public void RequireNativeLibrary()
+    public static void RequireNativeLibrary()
     {
         if (!NativeKafkaForTests.TryLoad()) Assert.Ignore("librdkafka is not installed.");
     }

@@ -5,12 +5,13 @@ using Tally.Tests.Support.LocalBroker;
 namespace Tally.Tests.Integration.Processor;
 
 /// <summary>processor-service as a process: its verb, its end, kill -9.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase), Parallelizable(ParallelScope.All)]
 public sealed class ProcessorProcessTests
 {
     private static readonly string Key = new('0', 64);
 
     [OneTimeSetUp]
-    public void RequireNativeLibrary()
+    public static void RequireNativeLibrary()
     {
         if (!NativeKafkaForTests.TryLoad()) Assert.Ignore("librdkafka is not installed.");
     }
@@ -23,7 +24,9 @@ public sealed class ProcessorProcessTests
         await using (var create = Start(broker.BootstrapServers, 0, "create-topics"))
             Assert.That(await create.ExitedAsync(TimeSpan.FromSeconds(30)), Is.Zero, create.Log);
 
-        await using var processor = Start(broker.BootstrapServers, FreePort.Next());
+        var port = FreePort.Next();
+        using var http = Client(port);
+        await using var processor = Start(broker.BootstrapServers, port);
         for (var kill = 0; kill < 2; kill++)
         {
             topics.Produce(new Random(kill), 5_000, poison: 3);
@@ -33,6 +36,8 @@ public sealed class ProcessorProcessTests
             processor.Start();
         }
         var hours = topics.ReadHoursWhenAllIsCounted();
+        await Eventually.HoldsAsync("it counts again", TimeSpan.FromSeconds(20), async () =>
+            (await Ready(http)).StartsWith("Healthy", StringComparison.Ordinal));
         var code = await processor.StopAsync(TimeSpan.FromSeconds(8));
         Assert.Multiple(() =>
         {
@@ -48,7 +53,7 @@ public sealed class ProcessorProcessTests
         await using var broker = await TestBroker.StartAsync();
         var port = FreePort.Next();
         await using var processor = Start(broker.BootstrapServers, port);
-        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(5) };
+        using var http = Client(port);
         await Eventually.HoldsAsync("it says what is missing", TimeSpan.FromSeconds(20), async () =>
             (await http.GetStringAsync(new Uri("/health/live", UriKind.Relative))).StartsWith("Healthy", StringComparison.Ordinal)
             && (await Ready(http)).Contains("run create-topics", StringComparison.Ordinal));
@@ -71,6 +76,8 @@ public sealed class ProcessorProcessTests
             Assert.That(processor.Log.Split('\n').Where(line => line.StartsWith("processor-service: ", StringComparison.Ordinal)), Has.One.Contains(sentence));
         });
     }
+
+    private static HttpClient Client(int port) => new() { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(5) };
 
     private static async Task<string> Ready(HttpClient http)
     {
