@@ -1,4 +1,4 @@
-using System.Text.Json;
+using Tally.Shared.Hosting;
 
 namespace Tally.CommandService.Ingest;
 
@@ -7,8 +7,6 @@ namespace Tally.CommandService.Ingest;
 /// </summary>
 public sealed class Refusal
 {
-    public const string ContentType = "application/problem+json";
-    private const string TypePrefix = "urn:tally:problem:";
     private const int MaxEchoedName = 64;
 
     private Refusal(int status, string code, string title, string? field, string detail)
@@ -17,7 +15,7 @@ public sealed class Refusal
         Code = code;
         Field = field;
         Detail = detail;
-        Body = Write(title);
+        Body = ProblemBody.Write(status, code, title, field, detail);
     }
 
     /// <summary>HTTP status.</summary>
@@ -60,35 +58,11 @@ public sealed class Refusal
     {
         var response = context.Response;
         response.StatusCode = Status;
-        response.ContentType = ContentType;
+        response.ContentType = ProblemBody.ContentType;
         response.ContentLength = Body.Length;
         return response.Body.WriteAsync(Body, CancellationToken.None).AsTask();
     }
 
     private static Refusal Invalid(string code, string field, string detail) =>
         new(StatusCodes.Status400BadRequest, code, "The event was refused.", field, detail);
-
-    private byte[] Write(string title)
-    {
-        using var body = new MemoryStream();
-        using (var json = new Utf8JsonWriter(body))
-        {
-            json.WriteStartObject();
-            json.WriteString("type", TypePrefix + Code);
-            json.WriteString("title", title);
-            json.WriteNumber("status", Status);
-            json.WriteString("detail", Detail);
-            if (Field is not null)
-            {
-                json.WriteString("field", Field);
-                json.WriteStartObject("errors");
-                json.WriteStartArray(Field);
-                json.WriteStringValue(Detail);
-                json.WriteEndArray();
-                json.WriteEndObject();
-            }
-            json.WriteEndObject();
-        }
-        return body.ToArray();
-    }
 }

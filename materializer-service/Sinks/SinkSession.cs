@@ -1,5 +1,6 @@
 using Tally.MaterializerService.Feed;
 using Tally.Shared.Hosting;
+using Tally.Shared.Observability;
 using Tally.Shared.ReadModel;
 
 namespace Tally.MaterializerService.Sinks;
@@ -44,7 +45,7 @@ public sealed partial class SinkSession : IFeedListener
         _clock = clock;
         _logger = logger;
         _batch = new PendingBatch(feeds.Topic, options.BatchRecords);
-        _trace = new BatchTrace(feeds.Topic, sink.Group, clock);
+        _trace = new BatchTrace(SinkMetrics.Activities, feeds.Topic, sink.Group, clock);
     }
 
     /// <summary>Runs until <paramref name="stopping"/> is cancelled; then writes what is in hand and leaves the group.</summary>
@@ -146,7 +147,7 @@ public sealed partial class SinkSession : IFeedListener
         var batch = _batch.Build();
         var began = _clock.GetTimestamp();
         var outcome = "failed";
-        using (batch.Partials.Count > 0 ? _trace.Start(_batch.Records) : null)
+        using (batch.Partials.Count > 0 && _trace.HasLinks ? _trace.Start(_batch.Records) : null)
         {
             try
             {

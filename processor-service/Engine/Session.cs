@@ -1,4 +1,5 @@
 using Tally.ProcessorService.Engine.Broker;
+using Tally.Shared.Observability;
 
 namespace Tally.ProcessorService.Engine;
 
@@ -48,7 +49,7 @@ public sealed partial class Session : IAssignmentListener
         _pacing = new CommitPacing(options);
         _tasks = new TaskTable(partitionCount);
         _start = new TaskStart(broker, job, options, partitionCount, status, clock, logger);
-        _trace = new BatchTrace(job.Topics.Input, options.Group, clock);
+        _trace = new BatchTrace(EngineMetrics.Activities, job.Topics.Input, options.Group, clock);
         _commit = new Commit(clock);
     }
 
@@ -150,9 +151,10 @@ public sealed partial class Session : IAssignmentListener
     {
         var due = _tasks.All.Where(task => task.Uncommitted > 0 || (task.AtEnd && UntilHeartbeat(task) <= TimeSpan.Zero)).ToArray();
         if (due.Length == 0) return;
-        using var activity = _trace.Start(_uncommitted);
+        using var activity = _uncommitted > 0 ? _trace.Start(_uncommitted) : null;
+        _trace.Clear();
         var readUpToMs = _drainedAtMs - (long)_options.FetchWait.TotalMilliseconds;
-        var took = _commit.Run(_input, due, readUpToMs, BatchTrace.HeadersOf(activity), CommitLimit);
+        var took = _commit.Run(_input, due, readUpToMs, TraceContextHeaders.Of(activity), CommitLimit);
         Committed(_logger, _uncommitted, due.Length, took.TotalMilliseconds);
         _uncommitted = 0;
         _deadLetterBytes = 0;

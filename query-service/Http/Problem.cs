@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text.Json;
+using Tally.Shared.Hosting;
 
 namespace Tally.QueryService.Http;
 
@@ -9,16 +9,13 @@ namespace Tally.QueryService.Http;
 /// </summary>
 public sealed class Problem
 {
-    public const string ContentType = "application/problem+json";
-    private const string TypePrefix = "urn:tally:problem:";
-
     public Problem(int status, string code, string title, string? field, string detail)
     {
         Status = status;
         Code = code;
         Field = field;
         Detail = detail;
-        Body = Write(title);
+        Body = ProblemBody.Write(status, code, title, field, detail);
     }
 
     /// <summary>HTTP status.</summary>
@@ -45,7 +42,7 @@ public sealed class Problem
     {
         var response = context.Response;
         response.StatusCode = Status;
-        response.ContentType = ContentType;
+        response.ContentType = ProblemBody.ContentType;
         response.ContentLength = Body.Length;
         return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(Body, context.RequestAborted).AsTask();
     }
@@ -62,29 +59,5 @@ public sealed class Problem
     {
         context.Response.Headers.RetryAfter = retryAfterSeconds.ToString(CultureInfo.InvariantCulture);
         return WriteAsync(context);
-    }
-
-    private byte[] Write(string title)
-    {
-        using var body = new MemoryStream();
-        using (var json = new Utf8JsonWriter(body))
-        {
-            json.WriteStartObject();
-            json.WriteString("type", TypePrefix + Code);
-            json.WriteString("title", title);
-            json.WriteNumber("status", Status);
-            json.WriteString("detail", Detail);
-            if (Field is not null)
-            {
-                json.WriteString("field", Field);
-                json.WriteStartObject("errors");
-                json.WriteStartArray(Field);
-                json.WriteStringValue(Detail);
-                json.WriteEndArray();
-                json.WriteEndObject();
-            }
-            json.WriteEndObject();
-        }
-        return body.ToArray();
     }
 }

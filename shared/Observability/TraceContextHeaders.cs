@@ -18,6 +18,15 @@ public static class TraceContextHeaders
         if (activity.TraceStateString is { Length: > 0 and <= 512 } state) headers.Add(TraceState, Encoding.UTF8.GetBytes(state));
     }
 
+    /// <summary>Headers by which what <paramref name="activity"/> yields continues its trace; none when it is not sampled.</summary>
+    public static IReadOnlyList<IHeader> Of(Activity? activity)
+    {
+        if (activity is null) return [];
+        var headers = new Headers();
+        Inject(activity, headers);
+        return [.. headers];
+    }
+
     /// <summary>Reads a context that somebody outside may have written: anything malformed counts as none.</summary>
     public static bool TryExtract(Headers? headers, out ActivityContext context)
     {

@@ -7,7 +7,7 @@ namespace Tally.Tests.EndToEnd;
 /// <summary>Everything is broken once, under load; at the end all that was acknowledged is counted once, and no answer in between was wrong.</summary>
 public sealed class FaultTests
 {
-    /// <summary>`make chaos ROUNDS=20` goes round more often; once is enough to see that it works.</summary>
+    /// <summary>`make chaos ROUNDS=10` goes round more often; once is enough to see that it works.</summary>
     private static readonly int Rounds = int.TryParse(Environment.GetEnvironmentVariable("ROUNDS"), out var rounds) ? rounds : 1;
 
     private static readonly long Now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / 3_600_000;

@@ -1,31 +1,31 @@
 using System.Diagnostics;
 using Confluent.Kafka;
-using Tally.Shared.Observability;
 
-namespace Tally.MaterializerService.Sinks;
+namespace Tally.Shared.Observability;
 
-/// <summary>One span a batch, linked to the sampled contexts of its records; costs nothing while nobody listens.</summary>
-public sealed class BatchTrace(string topic, string group, TimeProvider clock)
+/// <summary>One span a batch, linked to the sampled contexts found in its records; costs nothing while nobody listens.</summary>
+public sealed class BatchTrace(ActivitySource activities, string topic, string group, TimeProvider clock)
 {
     private const int LinksMax = 32;
 
     private readonly List<ActivityLink> _links = [];
     private DateTimeOffset _began;
 
+    /// <summary>True when a sampled trace leads to a record taken since the last <see cref="Clear"/>.</summary>
+    public bool HasLinks => _links.Count > 0;
+
     public void Take(Headers? headers)
     {
-        if (headers is null || _links.Count >= LinksMax || !SinkMetrics.Activities.HasListeners()) return;
+        if (headers is null || _links.Count >= LinksMax || !activities.HasListeners()) return;
         if (!TraceContextHeaders.TryExtract(headers, out var context) || (context.TraceFlags & ActivityTraceFlags.Recorded) == 0) return;
         if (_links.Count == 0) _began = clock.GetUtcNow();
         _links.Add(new ActivityLink(context));
     }
 
-    /// <summary>
-    /// Starts the span of the batch; null when nobody listens or no sampled trace leads here. A batch written in a second try has a second span.
-    /// </summary>
+    /// <summary>Starts the span of what was taken since the last <see cref="Clear"/>; null when nobody listens.</summary>
     public Activity? Start(int records)
     {
-        if (_links.Count == 0 || !SinkMetrics.Activities.HasListeners()) return null;
+        if (!activities.HasListeners()) return null;
         var tags = new ActivityTagsCollection
         {
             [MessagingTags.System] = MessagingTags.Kafka,
@@ -35,8 +35,10 @@ public sealed class BatchTrace(string topic, string group, TimeProvider clock)
             [MessagingTags.Group] = group,
             [MessagingTags.BatchCount] = records,
         };
-        return SinkMetrics.Activities.StartActivity($"process {topic}", ActivityKind.Consumer, default(ActivityContext), tags, [.. _links], _began);
+        var began = HasLinks ? _began : clock.GetUtcNow();
+        return activities.StartActivity($"process {topic}", ActivityKind.Consumer, default(ActivityContext), tags, [.. _links], began);
     }
 
+    /// <summary>Begins a new batch.</summary>
     public void Clear() => _links.Clear();
 }
