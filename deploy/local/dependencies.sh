@@ -37,3 +37,9 @@ need_redis() {
 }
 
 need_curl() { command -v curl > /dev/null || install_package curl "health checks and the demo"; }
+
+want_package() { # PROGRAM... PACKAGE: for tests that are skipped without it; says so and goes on
+  local package=${!#} program
+  for program in "${@:1:$#-1}"; do compgen -G "$program" > /dev/null && return 0; command -v "$program" > /dev/null && return 0; done
+  (install_package "$package" "tests that are skipped without it") || true
+}

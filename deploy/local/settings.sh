@@ -16,6 +16,7 @@ PROCESSOR=${PROCESSOR:-1}
 MATERIALIZER=${MATERIALIZER:-1}
 PARTITIONS=${PARTITIONS:-8}
 BOOTSTRAP=${BOOTSTRAP:-}   # host:port of a Kafka of your own; then local-broker is not started
+ARCHIVE=${ARCHIVE:-}       # "Host=…;Database=…;Username=…" of a PostgreSQL of your own; SQLite without
 CONFIGURATION=Release
 
 run=$DATA/run

@@ -67,7 +67,7 @@ begin redis "$REDIS_PORT" REDIS_PORT redis-server --bind 127.0.0.1 --port "$REDI
 [ -n "$BOOTSTRAP" ] || wait_for local-broker 30 port_answers "$KAFKA_PORT"
 wait_for redis 30 redis_answers
 
-archive="Archive__ConnectionString=Data Source=$DATA/archive.db"
+archive="Archive__ConnectionString=${ARCHIVE:-Data Source=$DATA/archive.db}"
 redis="Redis__Endpoints=127.0.0.1:$REDIS_PORT"
 if [ ! -f "$DATA/topics-$PARTITIONS" ] || [ -n "$BOOTSTRAP" ]; then
   env Kafka__BootstrapServers="$bootstrap" Kafka__Partitions="$PARTITIONS" HashKey__File="$DATA/hash.key" \
@@ -90,9 +90,11 @@ for name in $(names); do
 done
 
 if [ ${#started[@]} = 0 ]; then echo "tally: everything was running already"; else echo "tally: started ${started[*]}"; fi
+store=SQLite
+[ -z "$ARCHIVE" ] || store=PostgreSQL
 cat <<TXT
 
-Tally runs in local mode (local-broker, redis-server, SQLite; data in ${DATA#"$PWD"/}). Try:
+Tally runs in local mode (${BOOTSTRAP:-local-broker}, redis-server, $store; data in ${DATA#"$PWD"/}). Try:
 
   now=\$(date +%s%3N)
   curl -i -X POST "http://localhost:$DOOR_PORT/analytics?timestamp=\$now&user=ada&click"

@@ -18,5 +18,9 @@ public abstract class ArchiveDatabase
     /// Runs <paramref name="work"/> in a write transaction, committed when it returns, rolled back when it throws. When
     /// <paramref name="cancellation"/> ends the wait, the transaction may still commit.
     /// </summary>
+    /// <remarks>Where several may write at once, <paramref name="work"/> is run again when another one came between: it must be repeatable.</remarks>
     public abstract Task<T> WriteAsync<T>(Func<DbTransaction, Task<T>> work, CancellationToken cancellation);
+
+    /// <summary>As <see cref="WriteAsync"/>, while no other process is in here.</summary>
+    public abstract Task<T> WriteAloneAsync<T>(Func<DbTransaction, Task<T>> work, CancellationToken cancellation);
 }

@@ -18,7 +18,7 @@ public static class ArchiveMigrations
 
     /// <summary>Runs what is missing, in one transaction. Harmless to repeat and to run from several processes.</summary>
     /// <exception cref="ConfigurationException">The archive was written by a newer version.</exception>
-    public static Task RunAsync(ArchiveDatabase database, CancellationToken cancellation) => database.WriteAsync(MigrateAsync, cancellation);
+    public static Task RunAsync(ArchiveDatabase database, CancellationToken cancellation) => database.WriteAloneAsync(MigrateAsync, cancellation);
 
     /// <summary>Refuses an archive that this version does not read.</summary>
     internal static async Task CheckAsync(DbTransaction transaction)

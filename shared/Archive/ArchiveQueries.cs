@@ -25,6 +25,6 @@ internal static class ArchiveQueries
         return new SourceProgress((int)count, rows.Select(r => new PartitionProgress(generation, (int)r.Partition, r.NextOffset, r.AsOfMs, r.Position)));
     }
 
-    /// <summary>SQLite gives every integer as 64 bits.</summary>
+    /// <summary>Both databases give these integers as 64 bits.</summary>
     private sealed record ProgressRow(long Partition, long NextOffset, long AsOfMs, long Position, long PartitionCount);
 }

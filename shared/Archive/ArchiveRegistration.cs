@@ -16,7 +16,7 @@ public static class ArchiveRegistration
     {
         services.AddValidatedOptions<ArchiveOptions>(ArchiveOptions.Section);
         services.AddSingleton<IValidateOptions<ArchiveOptions>, ArchiveOptionsCheck>();
-        services.TryAddSingleton<ArchiveDatabase, SqliteArchive>();
+        services.TryAddSingleton(provider => Open(provider.GetRequiredService<IOptions<ArchiveOptions>>()));
         services.TryAddSingleton<SqlHourArchive>();
         services.TryAddSingleton<SqlHourStore>();
         services.TryAddSingleton<IHourPartialSource>(provider => provider.GetRequiredService<SqlHourArchive>());
@@ -24,4 +24,8 @@ public static class ArchiveRegistration
         services.AddSingleton<IProgressRecordSource>(provider => provider.GetRequiredService<SqlHourArchive>());
         return services;
     }
+
+    /// <summary>The database that the connection string means. Nothing is opened yet.</summary>
+    public static ArchiveDatabase Open(IOptions<ArchiveOptions> options) =>
+        ArchiveOptionsCheck.IsPostgres(options.Value.ConnectionString) ? new PostgresArchive(options) : new SqliteArchive(options);
 }

@@ -20,8 +20,8 @@ public sealed class SqlHourArchive(ArchiveDatabase database) : IHourSource, IHou
         var progress = await ArchiveQueries.ProgressAsync(transaction, generation).ConfigureAwait(false);
         var row = await transaction.Connection!.QuerySingleAsync<TotalsRow>(
             """
-            SELECT COUNT(*) AS Rows, COALESCE(SUM(unique_users), 0) AS UniqueUsers, COALESCE(SUM(clicks), 0) AS Clicks,
-                   COALESCE(SUM(impressions), 0) AS Impressions
+            SELECT COUNT(*) AS Rows, CAST(COALESCE(SUM(unique_users), 0) AS BIGINT) AS UniqueUsers,
+                   CAST(COALESCE(SUM(clicks), 0) AS BIGINT) AS Clicks, CAST(COALESCE(SUM(impressions), 0) AS BIGINT) AS Impressions
             FROM analytics_hours WHERE generation = @generation AND hour = @hour
             """, new { generation, hour }, transaction).ConfigureAwait(false);
         return new HourReading(

@@ -47,6 +47,9 @@ public sealed class SqliteArchive : ArchiveDatabase, IDisposable
     public override Task<T> WriteAsync<T>(Func<DbTransaction, Task<T>> work, CancellationToken cancellation) =>
         RunAsync(_writes, () => WriteOnThisThreadAsync(work), cancellation);
 
+    // SQLite has one writer at a time anyway.
+    public override Task<T> WriteAloneAsync<T>(Func<DbTransaction, Task<T>> work, CancellationToken cancellation) => WriteAsync(work, cancellation);
+
     public void Dispose()
     {
         _reads.Dispose();

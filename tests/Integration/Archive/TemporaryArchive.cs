@@ -1,56 +1,83 @@
+using System.Data.Common;
+using System.Globalization;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
+using Npgsql;
 using Tally.Shared.Archive;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.Archive;
 
-/// <summary>A SQLite archive in a folder of its own.</summary>
+/// <summary>An archive of its own: a SQLite file in a new folder, or a new database of a PostgreSQL.</summary>
 internal sealed class TemporaryArchive : IAsyncDisposable
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tally-archive-");
+    private readonly DirectoryInfo? _folder;
+    private readonly List<ArchiveDatabase> _opened = [];
 
-    public TemporaryArchive()
+    private TemporaryArchive(string connectionString, DirectoryInfo? folder)
     {
+        _folder = folder;
+        ConnectionString = connectionString;
         Database = Open();
         Reader = new SqlHourArchive(Database);
         Store = new SqlHourStore(Database);
     }
 
-    public string ConnectionString => $"Data Source={Path.Combine(_folder.FullName, "made", "archive.db")}";
+    public string ConnectionString { get; }
 
-    public SqliteArchive Database { get; }
+    public ArchiveDatabase Database { get; }
 
     public SqlHourArchive Reader { get; }
 
     public SqlHourStore Store { get; }
 
-    /// <summary>Nothing on disk yet.</summary>
-    public static TemporaryArchive Missing() => new();
+    public bool IsPostgres => _folder is null;
 
-    public static async Task<TemporaryArchive> CreateAsync()
+    /// <summary>SQLite, nothing on disk yet.</summary>
+    public static TemporaryArchive Missing()
     {
-        var archive = new TemporaryArchive();
+        var folder = Directory.CreateTempSubdirectory("tally-archive-");
+        return new TemporaryArchive($"Data Source={Path.Combine(folder.FullName, "made", "archive.db")}", folder);
+    }
+
+    /// <summary>A database of <paramref name="server"/>, SQLite without one; no tables yet.</summary>
+    public static async Task<TemporaryArchive> EmptyAsync(PostgresServer? server) =>
+        server is null ? Missing() : new TemporaryArchive(await server.CreateDatabaseAsync(), folder: null);
+
+    /// <summary>As <see cref="EmptyAsync"/>, with its tables.</summary>
+    public static async Task<TemporaryArchive> CreateAsync(PostgresServer? server = null)
+    {
+        var archive = await EmptyAsync(server);
         await ArchiveMigrations.RunAsync(archive.Database, CancellationToken.None);
         return archive;
     }
 
     /// <summary>As another process would open it.</summary>
-    public SqliteArchive Open() => new(Options.Create(new ArchiveOptions { ConnectionString = ConnectionString, BusyTimeout = TimeSpan.FromSeconds(1) }));
+    public ArchiveDatabase Open()
+    {
+        var database = ArchiveRegistration.Open(Options.Create(new ArchiveOptions { ConnectionString = ConnectionString, BusyTimeout = TimeSpan.FromSeconds(1) }));
+        _opened.Add(database);
+        return database;
+    }
 
     public async Task<long> ScalarAsync(string sql)
     {
-        await using var connection = new SqliteConnection(ConnectionString);
-        connection.Open();
+        await using DbConnection connection = IsPostgres ? new NpgsqlConnection(ConnectionString) : new SqliteConnection(ConnectionString);
+        await connection.OpenAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = sql;
-        return (long)(await command.ExecuteScalarAsync() ?? 0L);
+        return Convert.ToInt64(await command.ExecuteScalarAsync() ?? 0L, CultureInfo.InvariantCulture);
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        Database.Dispose();
+        foreach (var database in _opened)
+        {
+            if (database is IAsyncDisposable later) await later.DisposeAsync();
+            else ((IDisposable)database).Dispose();
+        }
+        if (_folder is null) return;
         SqliteConnection.ClearAllPools();
         _folder.Delete(recursive: true);
-        return ValueTask.CompletedTask;
     }
 }

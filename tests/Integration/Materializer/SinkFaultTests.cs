@@ -107,7 +107,7 @@ public sealed class SinkFaultTests
         Commit(clicks: 1);
         await RunAsync();
         await HoldsAsync(_archive.Reader, 1);
-        using var other = _archive.Open();
+        var other = _archive.Open();
         var release = new TaskCompletionSource();
         var locked = other.WriteAsync(async _ =>
         {

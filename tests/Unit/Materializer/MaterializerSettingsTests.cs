@@ -60,7 +60,11 @@ public sealed class MaterializerSettingsTests
         Assert.That(new RedisOptionsCheck().Validate(null, new RedisOptions { Endpoints = endpoints }).Succeeded, Is.EqualTo(valid));
 
     [TestCase("Data Source=data/archive.db", true)]
+    [TestCase("Host=db;Database=tally;Username=tally;Password=p", true)]
+    [TestCase("Server=db,other;Port=5433;Database=tally;Passfile=/run/pgpass;SSL Mode=VerifyFull", true)]
     [TestCase("Host=db;Password=canary", false)]
+    [TestCase("Host=db;Database=tally;Port=canary", false)]
+    [TestCase("Host=db;Database=tally;Bogus=canary", false)]
     [TestCase("postgres://user:canary@db/tally", false)]
     [TestCase("Bogus=canary", false)]
     [TestCase("canary", false)]

@@ -1,18 +1,32 @@
 using Tally.Shared.Archive;
 using Tally.Shared.Hosting;
 using Tally.Shared.ReadModel;
+using Tally.Tests.Support;
 using static Tally.Tests.Integration.ReadModel.RedisView;
 
 namespace Tally.Tests.Integration.Archive;
 
-public sealed class ArchiveTests
+/// <summary>What every archive does, on each database.</summary>
+[TestFixture("sqlite")]
+[TestFixture("postgresql")]
+public sealed class HourArchiveTests(string system)
 {
     private const long Hour = 490_000;
+    private PostgresServer? _server;
+
+    [OneTimeSetUp]
+    public async Task StartAsync() => _server = system == "postgresql" ? await PostgresServer.StartAsync() : null;
+
+    [OneTimeTearDown]
+    public async Task StopAsync()
+    {
+        if (_server is not null) await _server.DisposeAsync();
+    }
 
     [Test]
     public async Task An_hour_is_the_sum_of_its_partitions()
     {
-        await using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
         await WriteAsync(archive, Batch(0, 0, 2, Partial(Hour, 0, 10, 1, 2, 3), Progress(0, 10)));
         await WriteAsync(archive, Batch(1, 0, 2, Partial(Hour, 1, 7, 10, 20, 30), Progress(1, 7)));
 
@@ -30,7 +44,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task An_hour_without_rows_is_absent_as_of_the_progress()
     {
-        await using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
         await WriteAsync(archive, Batch(0, 0, 1, Progress(0, 10, asOfMs: 77)));
 
         var reading = await archive.Reader.ReadAsync(Hour, CancellationToken.None);
@@ -46,7 +60,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task An_older_row_never_replaces_a_newer_one()
     {
-        await using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
         await WriteAsync(archive, Batch(0, 0, 4, Partial(Hour, 0, 20, 2, 2, 2), Progress(0, 20)));
         await WriteAsync(archive, Batch(0, 0, 2, Partial(Hour, 0, 10, 1, 1, 1), Progress(0, 10)));
 
@@ -64,7 +78,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task A_batch_larger_than_one_statement_is_written_whole()
     {
-        await using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
         var records = Enumerable.Range(0, 500).Select(i => (object)Partial(Hour + i, 0, 10, i, 0, i)).Append(Progress(0, 10)).ToArray();
         await WriteAsync(archive, Batch(0, 0, 501, records));
 
@@ -78,9 +92,13 @@ public sealed class ArchiveTests
     [Test]
     public async Task A_batch_that_fails_half_way_leaves_nothing()
     {
-        await using var archive = await TemporaryArchive.CreateAsync();
-        await archive.ScalarAsync(
-            "CREATE TRIGGER broken BEFORE INSERT ON progress BEGIN SELECT RAISE(ABORT, 'disk full'); END");
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await archive.ScalarAsync(archive.IsPostgres
+            ? """
+              CREATE FUNCTION broken() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'disk full'; END $$ LANGUAGE plpgsql;
+              CREATE TRIGGER broken BEFORE INSERT ON progress FOR EACH ROW EXECUTE FUNCTION broken();
+              """
+            : "CREATE TRIGGER broken BEFORE INSERT ON progress BEGIN SELECT RAISE(ABORT, 'disk full'); END");
 
         var write = archive.Store.WriteAsync(Batch(0, 0, 2, Partial(Hour, 0, 10, 1, 1, 1), Progress(0, 10)), CancellationToken.None);
 
@@ -95,7 +113,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task A_gap_is_not_written_but_read_again()
     {
-        await using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
         await WriteAsync(archive, Batch(0, 0, 2, Partial(Hour, 0, 10, 1, 1, 1)));
 
         var result = await archive.Store.WriteAsync(Batch(0, 5, 6, Partial(Hour, 0, 20, 2, 2, 2)), CancellationToken.None);
@@ -111,7 +129,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task A_topic_that_was_recreated_is_refused()
     {
-        await using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
         await WriteAsync(archive, Batch(0, 0, 5, Progress(0, 100)));
 
         Assert.That(async () => await archive.Store.WriteAsync(Batch(0, 5, 6, Progress(0, 3)), CancellationToken.None),
@@ -121,7 +139,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task Generations_are_kept_apart_and_the_pointer_chooses()
     {
-        await using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
         await WriteAsync(archive, Batch(0, 0, 1, Partial(Hour, 0, 1, 1, 0, 1), Progress(0, 1)));
         await WriteAsync(archive, Batch(0, 1, 2, Partial(Hour, 0, 1, 5, 0, 5, generation: 2), Progress(0, 1, generation: 2)));
         var before = (await archive.Reader.ReadAsync(Hour, CancellationToken.None)).Counts.Clicks;
@@ -132,30 +150,22 @@ public sealed class ArchiveTests
     }
 
     [Test]
-    public async Task A_missing_file_is_an_archive_not_ready_and_is_not_made_by_reading()
+    public async Task An_archive_without_tables_is_not_ready_and_reading_makes_none()
     {
-        await using var archive = new TemporaryArchive();
+        await using var archive = await TemporaryArchive.EmptyAsync(_server);
 
-        Assert.That(async () => await archive.Reader.ReadAsync(Hour, CancellationToken.None), Throws.InstanceOf<ArchiveNotReadyException>());
-        Assert.That(async () => await archive.Reader.ReadAsync(Hour, CancellationToken.None),
-            Throws.InstanceOf<ArchiveNotReadyException>().With.Message.Contains("materializer-service"));
-    }
-
-    [Test]
-    public async Task A_file_without_tables_is_an_archive_not_ready()
-    {
-        await using var archive = new TemporaryArchive();
-        Directory.CreateDirectory(Path.GetDirectoryName(archive.ConnectionString["Data Source=".Length..])!);
-        await archive.ScalarAsync("CREATE TABLE other (a INTEGER)");
-
-        Assert.That(async () => await archive.Reader.ReadAsync(Hour, CancellationToken.None), Throws.InstanceOf<ArchiveNotReadyException>());
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.That(async () => await archive.Reader.ReadAsync(Hour, CancellationToken.None),
+                Throws.InstanceOf<ArchiveNotReadyException>().With.Message.Contains("materializer-service"));
+        }
     }
 
     [Test]
     public async Task Migrations_may_run_again_and_from_two_processes_at_once()
     {
-        await using var archive = new TemporaryArchive();
-        using var other = archive.Open();
+        await using var archive = await TemporaryArchive.EmptyAsync(_server);
+        var other = archive.Open();
 
         await Task.WhenAll(
             ArchiveMigrations.RunAsync(archive.Database, CancellationToken.None), ArchiveMigrations.RunAsync(other, CancellationToken.None));
@@ -167,7 +177,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task A_newer_schema_is_refused_by_writer_and_reader_with_a_sentence()
     {
-        await using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
         await archive.ScalarAsync("UPDATE schema_version SET version = 99");
 
         Assert.Multiple(() =>
@@ -182,8 +192,8 @@ public sealed class ArchiveTests
     [Test]
     public async Task Reading_goes_on_while_another_process_writes()
     {
-        await using var archive = await TemporaryArchive.CreateAsync();
-        using var writer = archive.Open();
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        var writer = archive.Open();
         await WriteAsync(archive, Batch(0, 0, 1, Partial(Hour, 0, 1, 1, 0, 1), Progress(0, 1)));
         var written = new TaskCompletionSource();
         var goOn = new TaskCompletionSource();
@@ -210,7 +220,7 @@ public sealed class ArchiveTests
     [Test]
     public async Task The_progress_records_can_be_read_back_for_the_accounting()
     {
-        await using var archive = await TemporaryArchive.CreateAsync();
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
         await WriteAsync(archive, Batch(1, 0, 1, Progress(1, 7)));
         await WriteAsync(archive, Batch(0, 0, 2, Progress(0, 9), Partial(Hour, 0, 9, 1, 1, 1)));
 
