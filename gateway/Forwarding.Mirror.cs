@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
+using Tally.Shared.Hosting;
 
 namespace Tally.Gateway;
 
@@ -10,7 +11,7 @@ public static class Forwarding
     // RFC 9110, 7.6.1: these belong to one connection and are not handed on.
     private static readonly HashSet<string> HopByHop = new(StringComparer.OrdinalIgnoreCase)
     {
-        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Host",
+        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Host", "Expect",
     };
 
     public static void AddForwarding(this WebApplicationBuilder builder) => builder.Services.AddSingleton<Backends>();
@@ -23,6 +24,13 @@ public static class Forwarding
 
     private static async Task ForwardAsync(HttpContext context, Backends backends)
     {
+        // A tunnel is no request to a service.
+        if (HttpMethods.IsConnect(context.Request.Method))
+        {
+            context.Response.Headers.Allow = "GET, HEAD, POST";
+            await ServerRefusals.AnswerAsync(context, new BadHttpRequestException("No tunnels.", StatusCodes.Status405MethodNotAllowed));
+            return;
+        }
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         timeout.CancelAfter(backends.Timeout);
         try
@@ -35,6 +43,11 @@ public static class Forwarding
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
+        }
+        catch (HttpRequestException e) when (e.GetBaseException() is BadHttpRequestException)
+        {
+            // The client's own body was at fault, such as larger than Http:MaxBodyBytes: no service is away.
+            await ServerRefusals.AnswerAsync(context, (BadHttpRequestException)e.GetBaseException());
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException && !context.Response.HasStarted)
         {
@@ -53,7 +66,12 @@ public static class Forwarding
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), new Uri(backend.GetLeftPart(UriPartial.Authority) + target,
             new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
-        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true }) request.Content = new StreamContent(context.Request.Body);
+        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true })
+        {
+            request.Content = new StreamContent(context.Request.Body);
+            // A service that refuses by the headers alone answers before the body comes: its answer arrives instead of a broken pipe.
+            request.Headers.ExpectContinue = true;
+        }
         foreach (var (name, values) in context.Request.Headers)
         {
             if (HopByHop.Contains(name)) continue;
@@ -89,6 +107,7 @@ public static class Forwarding
             AutomaticDecompression = DecompressionMethods.None,
             ActivityHeadersPropagator = null,
             ConnectTimeout = TimeSpan.FromSeconds(2),
+            Expect100ContinueTimeout = TimeSpan.FromSeconds(5),
         });
 
         public Uri Next(string method)

@@ -10,6 +10,7 @@ return await ServiceRun.RunAsync("gateway", () =>
     builder.AddForwarding();
 
     var app = builder.Build();
+    app.RefuseDoubleKeys();
     app.MapHealth();
     app.MapForwarding();
     return app;

@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using Tally.Shared.Contracts;
+using Tally.Shared.Hosting;
 
 namespace Tally.CommandService.Ingest;
 
@@ -84,9 +85,17 @@ public sealed class EventIntake(EventProducer producer, UserHasher hasher, Inges
     private async Task RefuseBodyAsync(HttpContext context)
     {
         var oneLength = context.Request.ContentLength is null && !context.Request.Headers.ContainsKey("X-Content-Length");
-        if (oneLength && await IsEmptyAsync(context))
+        try
         {
-            await TakeQueryAsync(context);
+            if (oneLength && await IsEmptyAsync(context))
+            {
+                await TakeQueryAsync(context);
+                return;
+            }
+        }
+        catch (BadHttpRequestException malformed)
+        {
+            await ServerRefusals.AnswerAsync(context, malformed);
             return;
         }
         var limit = context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize;

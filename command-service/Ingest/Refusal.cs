@@ -52,7 +52,7 @@ public sealed class Refusal
 
     public static Refusal UnexpectedBody(string detail) => Invalid("unexpected-body", "body", detail);
 
-    public static Refusal Other(int status, string code, string title, string detail) => new(status, code, title, null, detail);
+    public static Refusal Other(int status, string code, string title, string? field, string detail) => new(status, code, title, field, detail);
 
     public Task WriteAsync(HttpContext context)
     {

@@ -30,18 +30,18 @@ public static class Refusals
     public static readonly Refusal Body = Refusal.UnexpectedBody("No body is taken here: the event is in the query string.");
 
     public static readonly Refusal BodyTooLarge = Refusal.Other(StatusCodes.Status413PayloadTooLarge, "body-too-large",
-        "The body is too large.", "No body is taken here, and this one exceeds Http:MaxBodyBytes.");
+        "The body is too large.", "body", "No body is taken here, and this one exceeds Http:MaxBodyBytes.");
     public static readonly Refusal MethodNotAllowed = Refusal.Other(StatusCodes.Status405MethodNotAllowed, "method-not-allowed",
-        "The method is not allowed.", "Events are sent by POST.");
+        "The method is not allowed.", "method", "Events are sent by POST.");
     public static readonly Refusal NotFound = Refusal.Other(StatusCodes.Status404NotFound, "not-found",
-        "There is nothing here.", "Events go to POST /analytics.");
+        "There is nothing here.", "path", "Events go to POST /analytics.");
 
     public static readonly Refusal Overloaded = Refusal.Other(StatusCodes.Status503ServiceUnavailable, "overloaded",
-        "Too much at once.", "Too many events wait for Kafka. Nothing was stored; send the event again after Retry-After.");
+        "Too much at once.", null, "Too many events wait for Kafka. Nothing was stored; send the event again after Retry-After.");
     public static readonly Refusal KafkaAway = Refusal.Other(StatusCodes.Status503ServiceUnavailable, "kafka-away",
-        "Kafka does not answer.", "Nothing was stored; send the event again after Retry-After.");
+        "Kafka does not answer.", null, "Nothing was stored; send the event again after Retry-After.");
     public static readonly Refusal NotConfirmed = Refusal.Other(StatusCodes.Status503ServiceUnavailable, "not-confirmed",
-        "Kafka did not confirm the event.",
+        "Kafka did not confirm the event.", null,
         "The event may have been stored nevertheless. Send it again after Retry-After; with an id it is counted once in any case.");
 }
 

@@ -66,8 +66,6 @@ public static class ServiceDefaults
         });
         // One line per state change, none per request.
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
-        // It would write an error at every question while a dependency is away; who knows of the change logs it.
-        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         // As long as this category logs at all, every request gets an Activity and a log scope, traced or not. Kestrel logs unhandled exceptions too.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         // Otherwise a line a probe for as long as something is away; the answer of /health/ready says the same.
@@ -80,14 +78,18 @@ public static class ServiceDefaults
         builder.Configuration.GetSection(HttpOptions.Section).Bind(http);
         if (!IPAddress.TryParse(http.Bind, out var address))
             throw new ConfigurationException($"Http:Bind is '{http.Bind}': set it to an IP address such as 127.0.0.1 or 0.0.0.0.");
+        ServerRefusals.Add(builder.Services);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = http.MaxBodyBytes;
             kestrel.Limits.MaxConcurrentConnections = http.MaxConnections;
+            // ServerRefusals tells these three.
+            kestrel.Limits.MaxRequestLineSize = 8 * 1024;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
             kestrel.Limits.MaxRequestHeaderCount = 100;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
-            kestrel.Listen(address, http.Port);
+            kestrel.Listen(address, http.Port, ServerRefusals.Follow);
         });
     }
 }

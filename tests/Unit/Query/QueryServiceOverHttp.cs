@@ -68,7 +68,14 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
         using var socket = new TcpClient();
         await socket.ConnectAsync(Address.Host, Address.Port);
         await using var stream = socket.GetStream();
-        await stream.WriteAsync(Encoding.Latin1.GetBytes(request));
+        try
+        {
+            await stream.WriteAsync(Encoding.Latin1.GetBytes(request));
+        }
+        catch (IOException)
+        {
+            // The server may answer and close before it has read everything.
+        }
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         using var answer = new MemoryStream();
         try
