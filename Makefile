@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo test chaos bench packages clean-data format help
+.PHONY: up down status logs demo test chaos chaos-broker chaos-services bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 MODE ?= local
 export
@@ -27,7 +27,12 @@ demo: ## send a few thousand events and show what comes out
 test: ## unit, property, integration and end-to-end tests
 	@deploy/test.sh
 
-chaos: ## the fault tests again and again, services started in orders drawn by lot (ROUNDS=10)
+chaos: chaos-broker chaos-services ## both of the next two
+
+chaos-broker: ## kill -9 of local-broker under load (KILLS=50 SEED=n)
+	@KILLS=$${KILLS:-50} HANG_TIMEOUT=15m SUITES=Integration FILTER=KillTests deploy/test.sh
+
+chaos-services: ## the fault tests again and again, services started in orders drawn by lot (ROUNDS=10)
 	@ROUNDS=$${ROUNDS:-10} HANG_TIMEOUT=10m SUITES=EndToEnd FILTER="FullyQualifiedName~FaultTests|FullyQualifiedName~StartOrderTests" deploy/test.sh
 
 bench: ## measure against baselines of the same run (bench/README.md)
@@ -43,4 +48,4 @@ clean-data: ## remove events, aggregates, archive and hash key (after make down)
 	@deploy/local/clean-data.sh
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

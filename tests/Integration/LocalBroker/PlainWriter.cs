@@ -3,10 +3,14 @@ using Confluent.Kafka;
 
 namespace Tally.Tests.Integration.LocalBroker;
 
-/// <summary>Writes rising numbers with an idempotent producer and remembers which were acknowledged. A producer that fails is replaced.</summary>
-internal sealed class PlainWriter(string bootstrapServers)
+/// <summary>
+/// Writes rising numbers with an idempotent producer and remembers which were acknowledged. A number's key is its remainder, so that each key stays in one
+/// partition. A producer that fails is replaced.
+/// </summary>
+internal sealed class PlainWriter(string bootstrapServers, string topic, int partitions)
 {
-    private const int InFlightMax = 200;
+    public const int Keys = 60;
+    private const int InFlightMax = 50;
     private int _next;
 
     public ConcurrentDictionary<int, bool> Acknowledged { get; } = new();
@@ -21,7 +25,7 @@ internal sealed class PlainWriter(string bootstrapServers)
     {
         bool failed = false;
         int inFlight = 0;
-        using IProducer<Null, int> producer = new ProducerBuilder<Null, int>(new ProducerConfig
+        using IProducer<int, int> producer = new ProducerBuilder<int, int>(new ProducerConfig
         {
             BootstrapServers = bootstrapServers,
             EnableIdempotence = true,
@@ -42,7 +46,7 @@ internal sealed class PlainWriter(string bootstrapServers)
             Interlocked.Increment(ref inFlight);
             try
             {
-                producer.Produce(new TopicPartition("plain", number % 2), new Message<Null, int> { Value = number }, report =>
+                producer.Produce(new TopicPartition(topic, number % partitions), new Message<int, int> { Key = number % Keys, Value = number }, report =>
                 {
                     Interlocked.Decrement(ref inFlight);
                     if (report.Error.IsError)
@@ -51,7 +55,7 @@ internal sealed class PlainWriter(string bootstrapServers)
                         Acknowledged[number] = true;
                 });
             }
-            catch (ProduceException<Null, int>)
+            catch (ProduceException<int, int>)
             {
                 failed = true;
             }

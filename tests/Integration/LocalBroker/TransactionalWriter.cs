@@ -4,17 +4,23 @@ using Confluent.Kafka;
 namespace Tally.Tests.Integration.LocalBroker;
 
 /// <summary>
-/// Writes rising numbers, each in one transaction over two partitions together with an offset, and remembers how each ended. Every fifth is aborted.
-/// After an error nobody knows the outcome; the producer is replaced by one with the same id, which settles it.
+/// Writes rising numbers, each in one transaction over all partitions of "whole" together with an offset of group "etl", and remembers how each ended.
+/// Every fifth is aborted. After an error nobody knows the outcome; the producer is replaced by one with the same id, which settles it.
 /// </summary>
-internal sealed class TransactionalWriter(string bootstrapServers)
+internal sealed class TransactionalWriter(string bootstrapServers, int slot)
 {
+    public const int Partitions = 3;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
     private int _next = 1;
+
+    public int Slot => slot;
 
     public ConcurrentDictionary<int, bool> Committed { get; } = new();
 
     public ConcurrentDictionary<int, bool> Unknown { get; } = new();
+
+    /// <summary>How many records the transaction has in each partition.</summary>
+    public static int RecordsOf(int number) => (number % 3) + 1;
 
     public void Run(CancellationToken stop)
     {
@@ -33,10 +39,10 @@ internal sealed class TransactionalWriter(string bootstrapServers)
 
     private void RunOne(CancellationToken stop)
     {
-        using IProducer<Null, int> producer = new ProducerBuilder<Null, int>(new ProducerConfig
+        using IProducer<int, int> producer = new ProducerBuilder<int, int>(new ProducerConfig
         {
             BootstrapServers = bootstrapServers,
-            TransactionalId = "whole-writer",
+            TransactionalId = $"whole-writer-{slot}",
             LingerMs = 0,
             TransactionTimeoutMs = 10_000,
             MessageTimeoutMs = 10_000,
@@ -50,9 +56,13 @@ internal sealed class TransactionalWriter(string bootstrapServers)
         {
             int number = _next++;
             producer.BeginTransaction();
-            producer.Produce(new TopicPartition("whole", 0), new Message<Null, int> { Value = number });
-            producer.Produce(new TopicPartition("whole", 1), new Message<Null, int> { Value = number });
-            producer.SendOffsetsToTransaction([new TopicPartitionOffset("in", 0, number)], group.Metadata, Limit);
+            for (int partition = 0; partition < Partitions; partition++)
+            {
+                for (int i = RecordsOf(number); i > 0; i--)
+                    producer.Produce(new TopicPartition("whole", partition), new Message<int, int> { Key = slot, Value = number });
+            }
+
+            producer.SendOffsetsToTransaction([new TopicPartitionOffset("in", slot, number)], group.Metadata, Limit);
             if (number % 5 == 0)
             {
                 producer.AbortTransaction(Limit);

@@ -25,14 +25,10 @@ public sealed class BrokerProcess : IAsyncDisposable
     public string Output { get; private set; } = "";
 
     /// <summary>Starts it and waits for its ready line; fails with its output when it ends instead.</summary>
-    public async Task StartAsync()
+    public async Task StartAsync(params string[] more)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in (string[])[BuiltProgram.Dll("LocalBroker"), "--data", DataDirectory, "--port", Port.ToString(CultureInfo.InvariantCulture), .. _options])
-            start.ArgumentList.Add(argument);
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Output = "";
-        Process process = new() { StartInfo = start, EnableRaisingEvents = true };
+        Process process = Create(more);
         void Line(object sender, DataReceivedEventArgs line)
         {
             if (line.Data is null)
@@ -42,6 +38,7 @@ public sealed class BrokerProcess : IAsyncDisposable
                 ready.TrySetResult();
         }
 
+        Output = "";
         process.OutputDataReceived += Line;
         process.ErrorDataReceived += Line;
         process.Exited += (_, _) => ready.TrySetException(new InvalidOperationException($"local-broker ended at its start: {Output}"));
@@ -50,6 +47,18 @@ public sealed class BrokerProcess : IAsyncDisposable
         process.BeginErrorReadLine();
         _process = process;
         await ready.Task.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    /// <summary>Starts it and kills it so much later, whether it is ready by then or not.</summary>
+    public async Task StartAndKillAsync(TimeSpan after)
+    {
+        using Process process = Create([]);
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        await Task.Delay(after);
+        process.Kill();
+        await process.WaitForExitAsync();
     }
 
     /// <summary>SIGKILL.</summary>
@@ -80,5 +89,14 @@ public sealed class BrokerProcess : IAsyncDisposable
     {
         await KillAsync();
         Directory.Delete(DataDirectory, recursive: true);
+    }
+
+    private Process Create(string[] more)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (string argument in (string[])
+            [BuiltProgram.Dll("LocalBroker"), "--data", DataDirectory, "--port", Port.ToString(CultureInfo.InvariantCulture), .. _options, .. more])
+            start.ArgumentList.Add(argument);
+        return new Process { StartInfo = start, EnableRaisingEvents = true };
     }
 }
