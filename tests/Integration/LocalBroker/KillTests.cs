@@ -41,7 +41,7 @@ public sealed class KillTests
         using var stop = new CancellationTokenSource();
         var plain = new PlainWriter(_broker.BootstrapServers, "plain", PlainPartitions);
         var keyed = new PlainWriter(_broker.BootstrapServers, "keyed", KeyedPartitions);
-        TransactionalWriter[] whole = [new(_broker.BootstrapServers, 0), new(_broker.BootstrapServers, 1)];
+        TransactionalWriter[] whole = [new(_broker.BootstrapServers, 0, Limit), new(_broker.BootstrapServers, 1, TimeSpan.FromMilliseconds(4))];
         int Done() => plain.Acknowledged.Count + keyed.Acknowledged.Count + whole.Sum(w => w.Committed.Count);
         Task writers = Task.WhenAll(((Action<CancellationToken>[])[plain.Run, keyed.Run, whole[0].Run, whole[1].Run]).Select(run => Task.Run(() => run(stop.Token))));
         for (int killed = 0; killed < Kills;)

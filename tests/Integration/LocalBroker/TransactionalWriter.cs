@@ -6,8 +6,9 @@ namespace Tally.Tests.Integration.LocalBroker;
 /// <summary>
 /// Writes rising numbers, each in one transaction over all partitions of "whole" together with an offset of group "etl", and remembers how each ended.
 /// Every fifth is aborted. After an error nobody knows the outcome; the producer is replaced by one with the same id, which settles it.
+/// Little patience with a commit makes many of them.
 /// </summary>
-internal sealed class TransactionalWriter(string bootstrapServers, int slot)
+internal sealed class TransactionalWriter(string bootstrapServers, int slot, TimeSpan patience)
 {
     public const int Partitions = 3;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
@@ -70,7 +71,7 @@ internal sealed class TransactionalWriter(string bootstrapServers, int slot)
             }
 
             Unknown[number] = true;
-            producer.CommitTransaction(Limit);
+            producer.CommitTransaction(patience);
             Committed[number] = true;
             Unknown.TryRemove(number, out _);
         }
