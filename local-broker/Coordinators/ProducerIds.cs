@@ -24,6 +24,16 @@ internal sealed class ProducerIds
             _next = _reservedEnd = BinaryPrimitives.ReadInt64BigEndian(payload);
     }
 
+    /// <summary>Skips every id up to the given one: the file may be lost although its ids are in use.</summary>
+    public void StartAbove(long id)
+    {
+        lock (_gate)
+        {
+            if (id >= _reservedEnd)
+                _next = _reservedEnd = id + 1;
+        }
+    }
+
     public long Next()
     {
         lock (_gate)

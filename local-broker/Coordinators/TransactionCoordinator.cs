@@ -34,6 +34,9 @@ internal sealed partial class TransactionCoordinator : IDisposable
             Restore(transaction);
     }
 
+    /// <summary>Largest producer id in use, -1 when there is none.</summary>
+    public long LargestProducerId => _transactions.Values.Select(t => t.ProducerId).DefaultIfEmpty(-1).Max();
+
     private long Now => _options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
 
     public (ErrorCode Error, long ProducerId, short Epoch) Init(Key22InitProducerId.Request request)

@@ -18,9 +18,11 @@ internal sealed class BrokerState : IAsyncDisposable
             Flush = new FlushScheduler(options.Flush, options.FlushInterval, options.TimeProvider, log);
             var context = new StorageContext(Flush, options.Recovery, options.TimeProvider, log);
             Topics = new TopicCatalog(_folder.Path, context);
+            CheckJournals();
             Groups = new GroupCoordinator(_folder.In("groups"), options, Topics, context);
-            Transactions = new TransactionCoordinator(
-                _folder.In("transactions"), options, Topics, Groups, new ProducerIds(_folder.In("producer-ids"), Flush.FlushesMetadata), context);
+            var producerIds = new ProducerIds(_folder.In("producer-ids"), Flush.FlushesMetadata);
+            Transactions = new TransactionCoordinator(_folder.In("transactions"), options, Topics, Groups, producerIds, context);
+            producerIds.StartAbove(Topics.All.Values.SelectMany(t => t.Partitions).Select(p => p.LargestProducerId).Append(Transactions.LargestProducerId).Max());
         }
         catch
         {
@@ -46,6 +48,16 @@ internal sealed class BrokerState : IAsyncDisposable
     public string Host => Options.AdvertisedHost ?? Options.Host;
 
     public int Port { get; set; }
+
+    // Both are there from the first start on, before there can be a topic: without them offsets and decisions of transactions would be lost in silence.
+    private void CheckJournals()
+    {
+        foreach (string name in new[] { "groups", "transactions" })
+        {
+            if (Topics.All.Count > 0 && !File.Exists(_folder.In(name)) && Options.Recovery == RecoveryMode.Refuse)
+                throw new DataFolderException($"{_folder.In(name)} is missing although there are topics. Put it back, or start with --repair to go on without what it held.");
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -202,7 +202,9 @@ internal sealed partial class ClientConnection(ConnectionContext connection, Han
         {
             // An answer is missing, so none may follow it.
             _broken = true;
-            if (!IsDisconnect(e) && e is not InvalidOperationException)
+            if (e is MalformedRequestException)
+                LogMalformed(_clientHost, e.Message);
+            else if (!IsDisconnect(e) && e is not InvalidOperationException)
                 LogFailed(e, _clientHost);
             connection.Abort();
         }

@@ -54,14 +54,16 @@ internal readonly record struct BatchHeader(
         BinaryPrimitives.ReadInt32BigEndian(data[53..]),
         BinaryPrimitives.ReadInt32BigEndian(data[57..]));
 
-    /// <summary>A head that can start a batch of the stored log; the CRC is another matter.</summary>
+    /// <summary>
+    /// A head that can start a batch of the stored log; the CRC is another matter. The leader epoch lies outside of it and is always stored as 0.
+    /// </summary>
     public static bool TryRead(ReadOnlySpan<byte> data, out BatchHeader header)
     {
         header = default;
         if (data.Length < RecordBatch.HeaderSize)
             return false;
         header = Read(data);
-        return header is { Magic: 2, BaseOffset: >= 0, LastOffsetDelta: >= 0, Count: >= 0 }
+        return BinaryPrimitives.ReadInt32BigEndian(data[12..]) == 0 && header is { Magic: 2, BaseOffset: >= 0, LastOffsetDelta: >= 0, Count: >= 0 }
             && header.Size >= RecordBatch.HeaderSize && BinaryPrimitives.ReadInt32BigEndian(data[8..]) > 0;
     }
 }

@@ -68,7 +68,7 @@ internal static class FramedFile
         CheckHead(path, content, kind, newest);
         ReadOnlySpan<byte> payload = content.AsSpan(Math.Min(content.Length, HeadSize + 4));
         if (content.Length < HeadSize + 4 || BinaryPrimitives.ReadUInt32BigEndian(content.AsSpan(HeadSize)) != Crc32C.Of(payload))
-            throw new DataFolderException($"{path} is damaged: its checksum does not match.");
+            throw new DataFolderException($"{path} is damaged: its checksum does not match. Put back a copy of it.");
         return payload.ToArray();
     }
 }

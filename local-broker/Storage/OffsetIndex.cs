@@ -29,16 +29,16 @@ internal sealed class OffsetIndex
         _nextAt = _entries.Count == 0 ? 0 : _entries[^1].Position + IntervalBytes;
     }
 
-    /// <summary>A place at or before the batch that holds the offset.</summary>
-    public int PositionAtOrBefore(long offset)
+    /// <summary>The last noted batch at or before the one that holds the offset.</summary>
+    public IndexEntry AtOrBefore(long offset)
     {
-        int low = 0, high = _entries.Count - 1, position = 0;
+        int low = 0, high = _entries.Count - 1, found = 0;
         while (low <= high)
         {
             int middle = (low + high) >> 1;
             if (_entries[middle].Offset <= offset)
             {
-                position = _entries[middle].Position;
+                found = middle;
                 low = middle + 1;
             }
             else
@@ -47,7 +47,7 @@ internal sealed class OffsetIndex
             }
         }
 
-        return position;
+        return _entries[found];
     }
 
     /// <summary>A place at or before the first batch whose timestamp reaches the given one.</summary>

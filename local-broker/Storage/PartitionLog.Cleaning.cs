@@ -14,12 +14,21 @@ internal sealed partial class PartitionLog
     private const string CleanedToFile = "cleaned-to";
     private long _cleanedTo;
 
+    // True until the first compaction: then each batch must begin where the one before it ended, and damage to an offset shows.
+    private volatile bool _gapless;
+
     /// <summary>Compacts if the topic asks for it and enough has been written since the last time; true when it did.</summary>
     public bool Clean()
     {
         LogConfig config = _config;
         if (!config.Compact || SelectCleanable(config) is not { } selected)
             return false;
+        if (_gapless)
+        {
+            StoreOffset(CleanedToFile, FileKind.CleanedTo, _cleanedTo, _context.Flush.FlushesMetadata);
+            _gapless = false;
+        }
+
         var cleaner = new LogCleaner(new AbortedLookup(selected.Aborted), Now, config.DeleteRetentionMs);
         List<Segment> dirty = selected.Segments.FindAll(s => s.BaseOffset >= _cleanedTo);
         int noted = cleaner.NoteKeys(dirty);

@@ -2,11 +2,14 @@ using Tally.LocalBroker.Protocol;
 
 namespace Tally.LocalBroker.Storage;
 
-/// <summary>What a fetch may read, decided under the partition's lock. <c>Segment</c> is null when there is nothing to read.</summary>
+/// <summary>
+/// What a fetch may read, decided under the partition's lock. <c>Segment</c> is null when there is nothing to read. <c>At</c> is where the batch at
+/// <c>Position</c> begins, at or before <c>From</c>.
+/// </summary>
 internal readonly record struct ReadPlan(
-    ErrorCode Error, LogOffsets Offsets, Segment? Segment, int Position, bool Exact, int Available, long From, long Below, List<AbortedRange>? Aborted)
+    ErrorCode Error, LogOffsets Offsets, Segment? Segment, int Position, long At, int Available, long From, long Below, List<AbortedRange>? Aborted)
 {
-    public static ReadPlan Nothing(ErrorCode error, LogOffsets offsets, List<AbortedRange>? aborted) => new(error, offsets, null, 0, false, 0, 0, 0, aborted);
+    public static ReadPlan Nothing(ErrorCode error, LogOffsets offsets, List<AbortedRange>? aborted) => new(error, offsets, null, 0, 0, 0, 0, 0, aborted);
 }
 
 /// <summary>Reading: plans, bytes, waiting.</summary>
@@ -32,7 +35,7 @@ internal sealed partial class PartitionLog
             int available = Math.Min(Math.Max(bytesMax, 0), place.Segment.Size - place.Position);
             if (committedOnly)
                 aborted = AbortedIn(offset, EstimateEnd(place.Segment, place.Position + available, below));
-            return new ReadPlan(ErrorCode.None, offsets, place.Segment, place.Position, place.Exact, available, offset, below, aborted);
+            return new ReadPlan(ErrorCode.None, offsets, place.Segment, place.Position, place.At, available, offset, below, aborted);
         }
     }
 
@@ -94,15 +97,18 @@ internal sealed partial class PartitionLog
         return ready;
     }
 
-    private (Segment Segment, int Position, bool Exact)? FindPlace(long offset)
+    private (Segment Segment, int Position, long At)? FindPlace(long offset)
     {
         if (_hints[offset & (HintCount - 1)] is { } hint && hint.Offset == offset && !hint.Segment.File.IsClosed && hint.Position < hint.Segment.Size)
-            return (hint.Segment, hint.Position, true);
+            return (hint.Segment, hint.Position, offset);
         int i = SegmentIndexFor(offset);
-        // After compaction the offset may lie in a gap at the end of its segment.
-        while (i < _segments.Count && _segments[i].LastOffset < offset)
+        // After compaction the offset may lie in a gap at the end of its segment, and a segment may be empty.
+        while (i < _segments.Count && (_segments[i].Size == 0 || _segments[i].LastOffset < offset))
             i++;
-        return i < _segments.Count ? (_segments[i], _segments[i].Index.PositionAtOrBefore(offset), false) : null;
+        if (i == _segments.Count)
+            return null;
+        IndexEntry entry = _segments[i].Index.AtOrBefore(offset);
+        return (_segments[i], entry.Position, entry.Offset);
     }
 
     private int SegmentIndexFor(long offset)
@@ -156,12 +162,15 @@ internal sealed partial class PartitionLog
     private int ReadBatches(in ReadPlan plan, bool atLeastOne, WireWriter into)
     {
         Segment segment = plan.Segment!;
-        int position = plan.Exact ? plan.Position : SkipTo(segment, plan.Position, plan.From, into);
+        bool gapless = _gapless;
+        (int position, long at) = plan.At == plan.From ? (plan.Position, plan.At) : SkipTo(plan, gapless, into);
+        if (position >= segment.Size)
+            return Damaged(plan.From);
         int limit = Math.Min(plan.Available, segment.Size - position);
         Span<byte> target = into.GetSpan(Math.Max(limit, RecordBatch.HeaderSize));
         int read = ReadFully(segment, target[..Math.Max(limit, RecordBatch.HeaderSize)], position);
         if (read < RecordBatch.HeaderSize)
-            return read == 0 ? 0 : Damaged(plan.From);
+            return Damaged(plan.From);
         int first = RecordBatch.TotalSize(target);
         if (first > limit)
         {
@@ -173,7 +182,7 @@ internal sealed partial class PartitionLog
             read = ReadFully(segment, target[..first], position);
         }
 
-        int length = WholeBatches(target[..read], plan.Below, out long next);
+        int length = WholeBatches(target[..read], at, plan.Below, gapless, out long next);
         if (length < 0)
             return Damaged(plan.From);
         into.Advance(length);
@@ -182,10 +191,13 @@ internal sealed partial class PartitionLog
         return length;
     }
 
-    /// <summary>Place of the batch that contains the offset, or of the first one behind it.</summary>
-    private static int SkipTo(Segment segment, int position, long offset, WireWriter scratch)
+    /// <summary>Place of the batch that contains the offset, or of the first one behind it, and where it must begin; the end when the way there is damaged.</summary>
+    private static (int Position, long At) SkipTo(in ReadPlan plan, bool gapless, WireWriter scratch)
     {
         const int chunk = 2 * OffsetIndex.IntervalBytes;
+        Segment segment = plan.Segment!;
+        int position = plan.Position;
+        long expected = plan.At;
         while (position < segment.Size)
         {
             Span<byte> heads = scratch.GetSpan(chunk)[..chunk];
@@ -194,9 +206,12 @@ internal sealed partial class PartitionLog
             while (read - at >= RecordBatch.HeaderSize)
             {
                 BatchHeader header = BatchHeader.Read(heads[at..]);
-                if (header.LastOffset >= offset || header.Size < RecordBatch.HeaderSize)
-                    return position + at;
+                if (header.Size < RecordBatch.HeaderSize || (gapless && header.BaseOffset != expected))
+                    return (segment.Size, -1);
+                if (header.LastOffset >= plan.From)
+                    return (position + at, expected);
                 at += header.Size;
+                expected = header.LastOffset + 1;
             }
 
             if (at == 0)
@@ -204,7 +219,7 @@ internal sealed partial class PartitionLog
             position += at;
         }
 
-        return position;
+        return (segment.Size, -1);
     }
 
     private static int ReadFully(Segment segment, Span<byte> target, int position)
@@ -223,7 +238,7 @@ internal sealed partial class PartitionLog
     }
 
     /// <summary>Length of the complete batches that begin below the limit; -1 when the first one is not what was appended.</summary>
-    private static int WholeBatches(ReadOnlySpan<byte> data, long below, out long next)
+    private static int WholeBatches(ReadOnlySpan<byte> data, long expected, long below, bool gapless, out long next)
     {
         int length = 0;
         next = -1;
@@ -232,12 +247,15 @@ internal sealed partial class PartitionLog
             ReadOnlySpan<byte> rest = data[length..];
             if (!BatchHeader.TryRead(rest, out BatchHeader header))
                 return length == 0 ? -1 : length;
+            // The offset lies outside the CRC: what tells that it is damaged is the place of the batch behind the others.
+            if (gapless ? header.BaseOffset != expected : header.LastOffset < expected)
+                return length == 0 ? -1 : length;
             if (header.BaseOffset >= below || header.Size > rest.Length)
                 break;
             if (!RecordBatch.IsCrcValid(rest[..header.Size]))
                 return length == 0 ? -1 : length;
             length += header.Size;
-            next = header.LastOffset + 1;
+            next = expected = header.LastOffset + 1;
         }
 
         return length;

@@ -123,8 +123,8 @@ internal sealed partial class PartitionLog
         FramedFile.Replace(Path.Combine(_folder, file), kind, OffsetFileVersion, payload, flush);
     }
 
-    private long LoadOffset(string file, FileKind kind) =>
-        FramedFile.TryLoad(Path.Combine(_folder, file), kind, OffsetFileVersion) is { Length: sizeof(long) } payload ? BinaryPrimitives.ReadInt64BigEndian(payload) : 0;
+    private long? TryLoadOffset(string file, FileKind kind) =>
+        FramedFile.TryLoad(Path.Combine(_folder, file), kind, OffsetFileVersion) is { Length: sizeof(long) } payload ? BinaryPrimitives.ReadInt64BigEndian(payload) : null;
 
     private void StoreCheckpoint(Segment segment, WireWriter content)
     {

@@ -36,14 +36,21 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
         (Topic, Partition, _folder, _config, _context) = (topic, partition, folder, config, context);
         Directory.CreateDirectory(folder);
         FinishCleaning(folder);
-        _start = LoadOffset(StartFile, FileKind.LogStart);
-        _cleanedTo = LoadOffset(CleanedToFile, FileKind.CleanedTo);
-        _segments = SegmentRecovery.Open(folder, _producers, _sealed, context);
+        long? start = TryLoadOffset(StartFile, FileKind.LogStart), cleanedTo = TryLoadOffset(CleanedToFile, FileKind.CleanedTo);
+        (_start, _cleanedTo, _gapless) = (start ?? 0, cleanedTo ?? 0, cleanedTo is null);
+        _segments = SegmentRecovery.Open(folder, start, _gapless, _producers, _sealed, context);
         if (_segments.Count == 0)
             _segments.Add(Segment.Open(folder, _start, FileMode.CreateNew));
         _start = Math.Max(_start, _segments[0].BaseOffset);
-        _end = _flushedEnd = Math.Max(_start, Active.LastOffset + 1);
+        // A power cut may have taken records that were deleted before: offsets go on behind them, in a segment of their own.
+        if (_start > Active.LastOffset + 1)
+            _segments.Add(Segment.Open(folder, _start, FileMode.CreateNew));
+        _end = _flushedEnd = Active.LastOffset + 1;
     }
+
+    /// <summary>Whether the folder holds a log, be it in the middle of a compaction.</summary>
+    public static bool IsPresent(string folder) =>
+        Directory.Exists(folder) && Directory.EnumerateFiles(folder).Any(f => Path.GetExtension(f) is Segment.LogSuffix or SwapSuffix);
 
     public string Topic { get; }
 
@@ -81,6 +88,16 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
         {
             lock (_gate)
                 return _failed;
+        }
+    }
+
+    /// <summary>Largest producer id remembered, -1 when there is none.</summary>
+    public long LargestProducerId
+    {
+        get
+        {
+            lock (_gate)
+                return _producers.All.Select(p => p.ProducerId).DefaultIfEmpty(-1).Max();
         }
     }
 

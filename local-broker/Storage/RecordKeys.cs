@@ -34,9 +34,23 @@ internal static class RecordKeys
         BatchHeader header = BatchHeader.Read(batch);
         const short appendTimeFlag = 0x08;
         bool appendTime = (header.Attributes & appendTimeFlag) != 0;
-        if (appendTime || header.IsControl || !Decompression.TryRecords(batch, out byte[]? unpacked))
-            return header.MaxTimestamp >= timestamp ? (header.BaseOffset, appendTime ? header.MaxTimestamp : header.BaseTimestamp) : null;
-        var records = new RecordReader(unpacked ?? batch[RecordBatch.HeaderSize..], header.Count);
+        (long, long)? byBatch = header.MaxTimestamp >= timestamp ? (header.BaseOffset, appendTime ? header.MaxTimestamp : header.BaseTimestamp) : null;
+        try
+        {
+            return appendTime || header.IsControl || !Decompression.TryRecords(batch, out byte[]? unpacked)
+                ? byBatch
+                : FirstRecordAtOrAfter(unpacked ?? batch[RecordBatch.HeaderSize..], header, timestamp);
+        }
+        catch (Exception e) when (e is MalformedRequestException or InvalidDataException)
+        {
+            // A client may have sent anything as records: then the batch is all that is known.
+            return byBatch;
+        }
+    }
+
+    private static (long Offset, long Timestamp)? FirstRecordAtOrAfter(ReadOnlySpan<byte> unpacked, in BatchHeader header, long timestamp)
+    {
+        var records = new RecordReader(unpacked, header.Count);
         while (records.MoveNext())
         {
             long at = header.BaseTimestamp + records.Current.TimestampDelta;

@@ -6,14 +6,18 @@ namespace Tally.LocalBroker.Storage;
 /// <summary>Brings a partition's segments back at start: what a checkpoint covers is trusted, the rest is walked batch by batch.</summary>
 internal static partial class SegmentRecovery
 {
+    private const string MissingHint = "Put it back, or start with --repair to go on without it.";
     private const string RepairHint = "Start with --repair to keep what stands before the damage and move the rest aside.";
 
     /// <summary>Opens the folder's segments, oldest first, and rebuilds the producers; a folder without any yields none.</summary>
     /// <param name="folder">The partition's folder.</param>
+    /// <param name="start">First offset kept, null when nobody ever moved it.</param>
+    /// <param name="gapless">Whether offsets follow each other without gaps: they do until the first compaction.</param>
     /// <param name="producers">Filled with the producers as they stand at the end.</param>
     /// <param name="uncovered">Filled with the checkpoints that closed segments still lack.</param>
     /// <param name="context">What to do about damage, the clock, the log.</param>
-    public static List<Segment> Open(string folder, ProducerTable producers, List<(Segment, WireWriter)> uncovered, StorageContext context)
+    public static List<Segment> Open(
+        string folder, long? start, bool gapless, ProducerTable producers, List<(Segment, WireWriter)> uncovered, StorageContext context)
     {
         (RecoveryMode mode, ILogger log) = (context.Recovery, context.Log);
         long now = context.Time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -23,9 +27,12 @@ internal static partial class SegmentRecovery
             List<long> bases = [.. BaseOffsets(folder)];
             for (int i = 0; i < bases.Count; i++)
             {
+                long expected = i == 0 ? start ?? bases[0] : segments[^1].LastOffset + 1;
+                if (mode == RecoveryMode.Refuse && bases[i] > Math.Max(expected, start ?? 0) && (gapless || i == 0))
+                    throw new DataFolderException($"{folder} lacks the segment with offset {expected}; the next one begins at {bases[i]}. {MissingHint}");
                 Segment segment = Segment.Open(folder, bases[i], FileMode.Open);
                 segments.Add(segment);
-                bool whole = Recover(segment, producers, mode, i == bases.Count - 1, now, log);
+                bool whole = Recover(segment, gapless, producers, mode, i == bases.Count - 1, now, log);
                 // A roll whose checkpoint a crash prevented.
                 if (i < bases.Count - 1 && segment.CheckpointedSize != segment.Size)
                     uncovered.Add((segment, SegmentCheckpoint.Serialize(segment, producers)));
@@ -50,7 +57,7 @@ internal static partial class SegmentRecovery
             .Order();
 
     /// <summary>False when the segment was cut although others follow (repair only).</summary>
-    private static bool Recover(Segment segment, ProducerTable producers, RecoveryMode mode, bool last, long now, ILogger log)
+    private static bool Recover(Segment segment, bool gapless, ProducerTable producers, RecoveryMode mode, bool last, long now, ILogger log)
     {
         long fileSize = RandomAccess.GetLength(segment.File);
         SegmentCheckpoint.TryLoad(segment, fileSize, producers);
@@ -58,12 +65,13 @@ internal static partial class SegmentRecovery
             return true;
         using (var reader = new BatchReader(segment.File, segment.Size, fileSize))
         {
-            while (reader.TryNext() && reader.Header.BaseOffset > segment.LastOffset && RecordBatch.IsCrcValid(reader.Batch))
+            while (reader.TryNext() && Follows(segment, gapless, reader.Header) && RecordBatch.IsCrcValid(reader.Batch))
                 Replay(segment, producers, reader, now);
         }
 
         if (segment.Size == fileSize)
             return true;
+        RefuseNewer(segment, fileSize);
         long validBehind = FindValidBatch(segment, fileSize);
         bool torn = last && validBehind < 0;
         if (!torn && mode == RecoveryMode.Refuse)
@@ -78,6 +86,23 @@ internal static partial class SegmentRecovery
             KeepDamaged(segment, fileSize, log);
         RandomAccess.SetLength(segment.File, segment.Size);
         return last;
+    }
+
+    private static bool Follows(Segment segment, bool gapless, in BatchHeader header) =>
+        gapless ? header.BaseOffset == segment.LastOffset + 1 : header.BaseOffset > segment.LastOffset;
+
+    // The batches carry Kafka's own version of the format: one that is not known here must not be taken for a torn tail and cut.
+    private static void RefuseNewer(Segment segment, long fileSize)
+    {
+        if (fileSize - segment.Size < RecordBatch.HeaderSize)
+            return;
+        Span<byte> head = stackalloc byte[RecordBatch.HeaderSize];
+        RandomAccess.Read(segment.File, head, segment.Size);
+        int size = RecordBatch.TotalSize(head);
+        if (BatchHeader.Read(head) is not { Magic: > 2, BaseOffset: var offset } header || offset != segment.LastOffset + 1 || size > fileSize - segment.Size || size < head.Length)
+            return;
+        throw new DataFolderException(
+            $"{segment.Path} was written by a newer local-broker: the batch at byte {segment.Size} has format {header.Magic}, this one knows 2.");
     }
 
     private static void Replay(Segment segment, ProducerTable producers, BatchReader reader, long now)
@@ -99,10 +124,10 @@ internal static partial class SegmentRecovery
     // A valid batch behind an invalid one means that the middle is damaged, not that the last write was cut short.
     private static long FindValidBatch(Segment segment, long fileSize)
     {
-        for (long at = segment.Size + 1L; at <= fileSize - RecordBatch.HeaderSize; at++)
+        for (long at = segment.Size; at <= fileSize - RecordBatch.HeaderSize; at++)
         {
             using var reader = new BatchReader(segment.File, at, fileSize);
-            long step = reader.NextPlausible(segment.LastOffset);
+            long step = reader.NextPlausible(segment.BaseOffset - 1);
             if (step < 0)
                 return -1;
             at = step;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Tally.LocalBroker.Protocol;
+using Tally.LocalBroker.Server;
 
 namespace Tally.LocalBroker.Storage;
 
@@ -143,7 +144,9 @@ internal sealed partial class TopicCatalog : IDisposable
     }
 
     private PartitionLog OpenPartition(string name, int partition, LogConfig config) =>
-        new(name, partition, Path.Combine(_topicsPath, name, partition.ToString(CultureInfo.InvariantCulture)), config, _context);
+        new(name, partition, PartitionFolder(name, partition), config, _context);
+
+    private string PartitionFolder(string name, int partition) => Path.Combine(_topicsPath, name, partition.ToString(CultureInfo.InvariantCulture));
 
     private void Publish(ImmutableDictionary<string, Topic> topics)
     {
@@ -207,7 +210,16 @@ internal sealed partial class TopicCatalog : IDisposable
     private Topic Reopen(string name, int partitions, Dictionary<string, string> settings)
     {
         LogConfig config = LogConfig.TryParse(settings, out string? problem) ?? throw new DataFolderException($"{_path}: topic {name}: {problem}");
-        return new Topic(name, settings, config, [.. Enumerable.Range(0, partitions).Select(i => OpenPartition(name, i, config))]);
+        return new Topic(name, settings, config, [.. Enumerable.Range(0, partitions).Select(i => ReopenPartition(name, i, config))]);
+    }
+
+    // A partition has a log from before its topic is in the catalog until after it is gone from there.
+    private PartitionLog ReopenPartition(string name, int partition, LogConfig config)
+    {
+        string folder = PartitionFolder(name, partition);
+        if (_context.Recovery == RecoveryMode.Refuse && !PartitionLog.IsPresent(folder))
+            throw new DataFolderException($"{folder} lacks its log although {_path} lists the topic. Put it back, or start with --repair to go on with an empty one.");
+        return OpenPartition(name, partition, config);
     }
 
     private static (string ClusterId, List<(string Name, int Partitions, Dictionary<string, string> Settings)> Topics) Parse(byte[] content)

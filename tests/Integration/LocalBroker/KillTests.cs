@@ -41,7 +41,7 @@ public sealed class KillTests
         using var stop = new CancellationTokenSource();
         var plain = new PlainWriter(_broker.BootstrapServers, "plain", PlainPartitions);
         var keyed = new PlainWriter(_broker.BootstrapServers, "keyed", KeyedPartitions);
-        TransactionalWriter[] whole = [new(_broker.BootstrapServers, 0, Limit), new(_broker.BootstrapServers, 1, TimeSpan.FromMilliseconds(4))];
+        TransactionalWriter[] whole = [new(_broker.BootstrapServers, 0, Limit), new(_broker.BootstrapServers, 1, TimeSpan.FromMilliseconds(10))];
         int Done() => plain.Acknowledged.Count + keyed.Acknowledged.Count + whole.Sum(w => w.Committed.Count);
         Task writers = Task.WhenAll(((Action<CancellationToken>[])[plain.Run, keyed.Run, whole[0].Run, whole[1].Run]).Select(run => Task.Run(() => run(stop.Token))));
         for (int killed = 0; killed < Kills;)
@@ -127,7 +127,7 @@ public sealed class KillTests
             using IConsumer<Ignore, Ignore> group = new ConsumerBuilder<Ignore, Ignore>(
                 new ConsumerConfig { BootstrapServers = _broker.BootstrapServers, GroupId = "etl" }).Build();
             long offset = group.Committed([new TopicPartition("in", writer.Slot)], Limit).Single().Offset.Value;
-            Assert.That(offset, Is.EqualTo(visible[^1]), "offsets and records differ");
+            Assert.That(offset, Is.EqualTo(visible.Length > 0 ? visible[^1] : Offset.Unset.Value), "offsets and records differ");
         }
     }
 

@@ -19,6 +19,8 @@ internal sealed class TestLog : IAsyncDisposable
 
     public ManualTime Time { get; } = new();
 
+    public RecordingLog Lines { get; } = new();
+
     public LogConfig Config { get; set; }
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("tally-log-").FullName;
@@ -82,5 +84,5 @@ internal sealed class TestLog : IAsyncDisposable
     }
 
     private PartitionLog Open(RecoveryMode mode = RecoveryMode.Refuse) =>
-        new("topic", 0, Folder, Config, new StorageContext(_flush, mode, Time, NullLogger.Instance));
+        new("topic", 0, Folder, Config, new StorageContext(_flush, mode, Time, Lines));
 }
