@@ -6,6 +6,7 @@ using Tally.Tests.Support.LocalBroker;
 namespace Tally.Tests.Integration.LocalBroker;
 
 /// <summary>A data folder in which a file is missing, damaged, or from a later version: what can be rebuilt is, the rest is refused with a sentence.</summary>
+[Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class DataFolderTests
 {
