@@ -1,6 +1,8 @@
 using Tally.CommandService.Ingest;
 using Tally.Shared.Hosting;
 
+if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("command-service", defaultPort: 8081);
+
 return await ServiceRun.RunAsync("command-service", () =>
 {
     var builder = WebApplication.CreateBuilder(args);

@@ -3,6 +3,8 @@ using Tally.Shared.Archive;
 using Tally.Shared.Hosting;
 using Tally.Shared.ReadModel;
 
+if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("materializer-service", defaultPort: 8084);
+
 return await ServiceRun.RunAsync("materializer-service", () =>
 {
     var builder = WebApplication.CreateBuilder(args);

@@ -3,6 +3,7 @@ using Tally.ProcessorService.Topics;
 using Tally.Shared.Hosting;
 
 if (args is [CreateTopicsCommand.Verb, .. var rest]) return await CreateTopicsCommand.RunAsync(rest);
+if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("processor-service", defaultPort: 8083);
 
 return await ServiceRun.RunAsync("processor-service", () =>
 {

@@ -6,6 +6,8 @@ using Tally.Shared.Archive;
 using Tally.Shared.Hosting;
 using Tally.Shared.ReadModel;
 
+if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("query-service", defaultPort: 8082);
+
 return await ServiceRun.RunAsync("query-service", () =>
 {
     var builder = WebApplication.CreateBuilder(args);

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
+using Tally.Shared.Hosting;
 
 namespace Tally.MaterializerService.Sinks;
 
@@ -16,9 +17,11 @@ public sealed class MaterializerOptions
     [Required(AllowEmptyStrings = false, ErrorMessage = "Materializer:ArchiveGroup is empty: set it to the name of the consumer group.")]
     public string ArchiveGroup { get; set; } = "tally-materializer-archive";
 
-    /// <summary>Name of this process slot, the same after every restart and unlike that of any other running instance.</summary>
+    /// <summary>
+    /// Name of this process slot, the same after every restart and unlike that of any other running instance; <c>{host}</c> stands for the host's name.
+    /// </summary>
     [RegularExpression("^[A-Za-z0-9._-]{1,100}$", ErrorMessage = "Materializer:Instance must be 1 to 100 letters, digits, dots, dashes or underscores.")]
-    public string Instance { get; set; } = "1";
+    public string Instance { get; set => field = InstanceName.Of(value); } = "1";
 
     /// <summary>Joins the groups under the instance's name, so that a killed instance that comes back takes its partitions at once.</summary>
     public bool StaticMembership { get; set; } = true;

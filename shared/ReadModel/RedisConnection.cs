@@ -108,7 +108,7 @@ public sealed partial class RedisConnection(IOptions<RedisOptions> options, Time
             KeepAlive = 5,
             ReconnectRetryPolicy = new LinearRetry(500),
             Ssl = _options.Ssl,
-            Password = _options.Password.Length == 0 ? null : _options.Password,
+            Password = Password(),
             // No key and no channel beside our own.
             TieBreaker = "",
             ConfigurationChannel = "",
@@ -116,6 +116,12 @@ public sealed partial class RedisConnection(IOptions<RedisOptions> options, Time
         RedisClientTuning.Apply(configuration);
         foreach (var endpoint in endpoints) configuration.EndPoints.Add(endpoint);
         return configuration;
+    }
+
+    private string? Password()
+    {
+        var password = _options.PasswordFile.Length == 0 ? _options.Password : File.ReadAllText(_options.PasswordFile).Trim();
+        return password.Length == 0 ? null : password;
     }
 
     private static async Task EndAsync(Task<RedisLink> link)

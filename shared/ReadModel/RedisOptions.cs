@@ -15,6 +15,9 @@ public sealed class RedisOptions
     /// <summary>Password, empty for none. Never logged.</summary>
     public string Password { get; set; } = "";
 
+    /// <summary>File that holds the password, as secret stores hand it over; read at every new connection. Not beside <see cref="Password"/>.</summary>
+    public string PasswordFile { get; set; } = "";
+
     /// <summary>True for TLS.</summary>
     public bool Ssl { get; set; }
 
@@ -70,6 +73,9 @@ public sealed class RedisOptionsCheck : IValidateOptions<RedisOptions>
             failures.Add($"Redis:Ttl must be more than Redis:FutureTolerance + 1 hour ({options.FutureTolerance + Margin}).");
         if (options.RefillTtl > options.Ttl) failures.Add($"Redis:RefillTtl must be at most Redis:Ttl ({options.Ttl}).");
         if (!RedisEndpoints.TryParse(options.Endpoints, out _)) failures.Add("Redis:Endpoints must be host:port, several separated by commas.");
+        if (options.PasswordFile.Length > 0 && options.Password.Length > 0) failures.Add("Redis:Password and Redis:PasswordFile are both set: keep one.");
+        if (options.PasswordFile.Length > 0 && !File.Exists(options.PasswordFile))
+            failures.Add($"Redis:PasswordFile {options.PasswordFile} does not exist or may not be read: name the file that holds the password.");
         return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
     }
 }

@@ -70,6 +70,27 @@ public sealed class PostgresArchiveTests
     }
 
     [Test]
+    public async Task The_password_may_come_from_a_file()
+    {
+        var given = new Npgsql.NpgsqlConnectionStringBuilder(await _server.CreateDatabaseAsync());
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, $"*:*:*:{given.Username}:{given.Password}\n");
+            if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(file, UnixFileMode.UserRead);
+            given.Password = null;
+            given.Passfile = file;
+            await using var archive = new PostgresArchive(Options.Create(new ArchiveOptions { ConnectionString = given.ToString() }));
+
+            await ArchiveMigrations.RunAsync(archive, CancellationToken.None);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Test]
     public async Task A_server_that_was_killed_and_came_back_is_used_again()
     {
         await using var server = await PostgresServer.StartAsync();

@@ -1,5 +1,6 @@
 using Tally.Shared.Hosting;
 using Tally.Shared.ReadModel;
+using Tally.Tests.Support;
 using static Tally.Tests.Integration.ReadModel.RedisView;
 
 namespace Tally.Tests.Integration.ReadModel;
@@ -20,6 +21,35 @@ public sealed class RedisApplyTests
     {
         await _redis.DoAsync("FLUSHALL");
         _next = ThisHour + 1;
+    }
+
+    [Test]
+    public async Task The_password_may_come_from_a_file()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var before = server.Connect();
+        await before.CallAsync(redis => redis.ExecuteAsync("CONFIG", "SET", "requirepass", "secret-1"), CancellationToken.None);
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, "secret-1\n");
+        try
+        {
+            await using var connection = server.Connect(new RedisOptions { PasswordFile = file });
+            await Eventually.HoldsAsync("Redis lets us in", TimeSpan.FromSeconds(20), async () =>
+            {
+                try
+                {
+                    return await connection.PingAsync(CancellationToken.None) >= TimeSpan.Zero;
+                }
+                catch (Exception e) when (e is StackExchange.Redis.RedisException or RedisUnavailableException)
+                {
+                    return false;
+                }
+            });
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 
     [Test]
