@@ -2,24 +2,19 @@
 .DEFAULT_GOAL := up
 .PHONY: up down status logs demo test chaos chaos-broker chaos-services bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
-MODE ?= local
 export
 
-up: ## build what changed and start what does not run; prints the curl lines (MODE=compose: docker compose)
-	@case "$(MODE)" in \
-	  local) deploy/local/up.sh ;; \
-	  compose) docker compose up -d --build ;; \
-	  *) echo "make: MODE is '$(MODE)'; it is local or compose" >&2; exit 2 ;; \
-	esac
+up: ## start everything and print the curl lines: Docker compose where it can be had, else as processes (MODE=compose|local)
+	@deploy/up.sh
 
 down: ## stop everything; data stays
-	@case "$(MODE)" in compose) docker compose down ;; *) deploy/local/down.sh ;; esac
+	@deploy/run.sh down
 
 status: ## what runs, where, its memory and whether it is ready
-	@deploy/local/status.sh
+	@deploy/run.sh status
 
 logs: ## the last lines of the logs (SERVICE=name for one, FOLLOW=1 to go on)
-	@deploy/local/logs.sh
+	@deploy/run.sh logs
 
 demo: ## send a few thousand events and show what comes out
 	@deploy/local/demo.sh
