@@ -46,8 +46,9 @@ internal sealed partial class Group(string id, Lock gate, LocalBrokerOptions opt
     /// <summary>Known member, and for a static one the current owner of its instance id.</summary>
     public ErrorCode CheckMember(string memberId, string? instance)
     {
-        if (instance is not null && FindInstance(instance) is { } owner)
-            return owner.Id == memberId ? ErrorCode.None : ErrorCode.FencedInstanceId;
+        if (instance is not null)
+            return FindInstance(instance) is not { } owner ? ErrorCode.UnknownMemberId
+                : owner.Id == memberId ? ErrorCode.None : ErrorCode.FencedInstanceId;
         return Find(memberId) is not null ? ErrorCode.None : ErrorCode.UnknownMemberId;
     }
 
@@ -133,8 +134,9 @@ internal sealed partial class Group(string id, Lock gate, LocalBrokerOptions opt
     /// <summary>Whether a plain or transactional commit of offsets may come from that member now.</summary>
     public ErrorCode CheckCommit(string memberId, string? instance, int generation, bool transactional)
     {
-        if (generation < 0 && memberId.Length == 0)
-            return transactional || State is GroupState.Empty ? ErrorCode.None : ErrorCode.UnknownMemberId;
+        // Without a generation: an admin's commit, or a transaction of a client that knows no groups (before KIP-447).
+        if (generation < 0 && (State == GroupState.Empty || (memberId.Length == 0 && instance is null)))
+            return transactional || State == GroupState.Empty ? ErrorCode.None : ErrorCode.UnknownMemberId;
         ErrorCode error = CheckMember(memberId, instance);
         if (error != ErrorCode.None)
             return error;

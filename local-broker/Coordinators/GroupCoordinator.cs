@@ -76,11 +76,8 @@ internal sealed class GroupCoordinator : IDisposable
     {
         lock (_gate)
         {
-            ErrorCode error = request.Group.Length == 0 ? ErrorCode.InvalidGroupId : ErrorCode.None;
-            if (error == ErrorCode.None && _groups.GetValueOrDefault(request.Group) is { } known)
-                error = known.CheckCommit(request.Member, request.Instance, request.Generation, transactional: false);
-            else if (error == ErrorCode.None && request.Generation >= 0)
-                error = ErrorCode.IllegalGeneration;
+            ErrorCode error = _groups.GetValueOrDefault(request.Group)?.CheckCommit(request.Member, request.Instance, request.Generation, transactional: false)
+                ?? (request.Generation >= 0 ? ErrorCode.IllegalGeneration : ErrorCode.None);
             var accepted = new List<(TopicPartition, CommittedOffset)>();
             List<TopicErrors> errors = CheckOffsets(request.Topics, error, accepted);
             return Store(request.Group, accepted) ? errors : CheckOffsets(request.Topics, ErrorCode.CoordinatorNotAvailable, []);
@@ -92,9 +89,8 @@ internal sealed class GroupCoordinator : IDisposable
     {
         lock (_gate)
         {
-            Group? group = _groups.GetValueOrDefault(request.Group);
-            ErrorCode error = group?.CheckCommit(request.Member, request.Instance, request.Generation, transactional: true)
-                ?? (request.Generation < 0 && request.Member.Length == 0 ? ErrorCode.None : ErrorCode.IllegalGeneration);
+            Group? group = request.Generation < 0 ? GetOrAdd(request.Group) : _groups.GetValueOrDefault(request.Group);
+            ErrorCode error = group?.CheckCommit(request.Member, request.Instance, request.Generation, transactional: true) ?? ErrorCode.IllegalGeneration;
             var accepted = new List<(TopicPartition, CommittedOffset)>();
             List<TopicErrors> errors = CheckOffsets(request.Topics, error, accepted);
             if (accepted.Count == 0)
@@ -231,7 +227,7 @@ internal sealed class GroupCoordinator : IDisposable
                     error = ErrorCode.OffsetMetadataTooLarge;
                 partitions[i] = (offset.Partition, error);
                 if (error == ErrorCode.None)
-                    accepted.Add((new TopicPartition(topic.Name, offset.Partition), new CommittedOffset(offset.Offset, offset.LeaderEpoch, offset.Metadata, now)));
+                    accepted.Add((new TopicPartition(topic.Name, offset.Partition), new CommittedOffset(offset.Offset, offset.LeaderEpoch, offset.Metadata ?? "", now)));
             }
 
             errors.Add(new TopicErrors(topic.Name, partitions));

@@ -25,7 +25,10 @@ internal sealed class Transaction(string id)
 
     public short Epoch { get; set; } = -1;
 
-    /// <summary>Epoch that the producer named in its last initialisation, so that a repetition of it gets the same answer; -1 when it named none.</summary>
+    /// <summary>
+    /// Epoch that may be named to be given the current one: the producer's own in its last initialisation, so that a repetition gets the same answer, or
+    /// the one that a time-out ended. -1 when there is none.
+    /// </summary>
     public short EpochBeforeInit { get; set; } = -1;
 
     public int TimeoutMs { get; set; }

@@ -61,11 +61,17 @@ internal sealed partial class TransactionCoordinator
         if (transaction.Status != TransactionStatus.Ongoing)
             return;
         LogExpired(transaction.Id, transaction.ProducerId);
-        // The producer must not go on as if nothing had happened: its epoch is over (KIP-98).
+        // The producer must not go on as if nothing had happened: its epoch is over (KIP-98). It may ask for the new one, though (KIP-588).
+        short askedBefore = transaction.EpochBeforeInit;
+        transaction.EpochBeforeInit = transaction.Epoch;
         if (Decide(transaction, commit: false, (short)(transaction.Epoch + 1)))
+        {
             Complete(transaction);
-        else
-            StartTimer(transaction, CompletionRetry, () => Expire(transaction));
+            return;
+        }
+
+        transaction.EpochBeforeInit = askedBefore;
+        StartTimer(transaction, CompletionRetry, () => Expire(transaction));
     }
 
     private void Restore(Transaction transaction)

@@ -41,6 +41,8 @@ internal sealed partial class TransactionCoordinator : IDisposable
 
     public (ErrorCode Error, long ProducerId, short Epoch) Init(Key22InitProducerId.Request request)
     {
+        if (request.ProducerId < 0 != request.Epoch < 0)
+            return (ErrorCode.InvalidRequest, -1, -1);
         if (request.TransactionalId is null)
             return (ErrorCode.None, _producerIds.Next(), 0);
         if (request.TransactionalId.Length == 0)
@@ -210,8 +212,8 @@ internal sealed partial class TransactionCoordinator : IDisposable
         if (request.ProducerId >= 0 && transaction.ProducerId >= 0)
         {
             bool repeated = request.Epoch == transaction.EpochBeforeInit && request.ProducerId == transaction.ProducerId;
-            if (repeated && transaction.Status == TransactionStatus.Empty)
-                return (ErrorCode.None, transaction.ProducerId, transaction.Epoch);
+            if (repeated && transaction.Status is (TransactionStatus.Empty or TransactionStatus.CompleteAbort))
+                return Initialised(transaction, request.TimeoutMs);
             if (request.ProducerId != transaction.ProducerId || request.Epoch != transaction.Epoch)
                 return (ErrorCode.ProducerFenced, -1, -1);
         }
@@ -230,7 +232,12 @@ internal sealed partial class TransactionCoordinator : IDisposable
             (transaction.ProducerId, transaction.Epoch) = (_producerIds.Next(), 0);
         else
             transaction.Epoch++;
-        transaction.TimeoutMs = request.TimeoutMs;
+        return Initialised(transaction, request.TimeoutMs);
+    }
+
+    private (ErrorCode Error, long ProducerId, short Epoch) Initialised(Transaction transaction, int timeoutMs)
+    {
+        transaction.TimeoutMs = timeoutMs;
         transaction.Status = TransactionStatus.Empty;
         return Save(transaction) == ErrorCode.None
             ? (ErrorCode.None, transaction.ProducerId, transaction.Epoch)
@@ -249,6 +256,8 @@ internal sealed partial class TransactionCoordinator : IDisposable
             return;
         transaction.Clear();
         transaction.Begin(Now);
+        // Whoever writes has the current epoch; nobody may still ask for it by the one before.
+        transaction.EpochBeforeInit = -1;
         StartTimer(transaction, TimeSpan.FromMilliseconds(transaction.TimeoutMs), () => Expire(transaction));
     }
 

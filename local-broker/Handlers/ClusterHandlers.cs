@@ -37,8 +37,6 @@ internal sealed class ClusterHandlers(BrokerState state, HandlerTable table)
         WireReader reader = context.Reader();
         Key10FindCoordinator.Request request = Key10FindCoordinator.Read(ref reader, context.Version);
         ErrorCode error = request.KeyType is 0 or 1 ? ErrorCode.None : ErrorCode.InvalidRequest;
-        if (error == ErrorCode.None && request.Key.Length == 0)
-            error = request.KeyType == 0 ? ErrorCode.InvalidGroupId : ErrorCode.InvalidRequest;
         WireWriter response = context.StartResponse();
         Key10FindCoordinator.Write(response, context.Version, error, BrokerState.NodeId, state.Host, state.Port);
         return response;

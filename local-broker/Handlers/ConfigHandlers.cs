@@ -55,8 +55,11 @@ internal sealed class ConfigHandlers(BrokerState state)
         return response;
     }
 
-    private static string? ChangeOne(Dictionary<string, string> settings, string key, Key44IncrementalAlterConfigs.Operation operation, string? value)
+    private static (ErrorCode Error, string Message)? ChangeOne(
+        Dictionary<string, string> settings, string key, Key44IncrementalAlterConfigs.Operation operation, string? value)
     {
+        if (!Enum.IsDefined(operation))
+            return (ErrorCode.InvalidRequest, $"The operation {(sbyte)operation} is not known.");
         if (operation == Key44IncrementalAlterConfigs.Operation.Delete)
         {
             settings.Remove(key);
@@ -64,15 +67,15 @@ internal sealed class ConfigHandlers(BrokerState state)
         }
 
         if (value is null)
-            return $"A value is needed for {key}.";
+            return (ErrorCode.InvalidRequest, $"A value is needed for {key}.");
         if (operation == Key44IncrementalAlterConfigs.Operation.Set)
         {
             settings[key] = value;
             return null;
         }
 
-        if (key != "cleanup.policy" || !Enum.IsDefined(operation))
-            return $"{key} is not a list, or the operation is not known.";
+        if (key != "cleanup.policy")
+            return (ErrorCode.InvalidConfig, $"{key} is not a list.");
         string before = settings.GetValueOrDefault(key) ?? LogConfig.Known.First(k => k.Key == key).Default;
         string[] parts = before.Split(',', StringSplitOptions.RemoveEmptyEntries);
         string[] changed = value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
@@ -80,7 +83,7 @@ internal sealed class ConfigHandlers(BrokerState state)
         return null;
     }
 
-    private ConfigAnswer Change(sbyte type, string name, bool validateOnly, Func<Dictionary<string, string>, string?> change)
+    private ConfigAnswer Change(sbyte type, string name, bool validateOnly, Func<Dictionary<string, string>, (ErrorCode Error, string Message)?> change)
     {
         if (type != (sbyte)ConfigResourceType.Topic)
             return new ConfigAnswer(ErrorCode.InvalidRequest, "Only topics can be configured while the broker runs; its own settings are options of its start.", type, name);
@@ -99,7 +102,9 @@ internal sealed class ConfigHandlers(BrokerState state)
         if (entries is null)
         {
             bool unknownTopic = resource.Type == (sbyte)ConfigResourceType.Topic;
-            var refused = new ConfigAnswer(unknownTopic ? ErrorCode.UnknownTopicOrPartition : ErrorCode.InvalidRequest, "No such resource.", resource.Type, resource.Name);
+            ErrorCode error = !unknownTopic ? ErrorCode.InvalidRequest
+                : TopicCatalog.IsValidName(resource.Name) ? ErrorCode.UnknownTopicOrPartition : ErrorCode.InvalidTopic;
+            var refused = new ConfigAnswer(error, "No such resource.", resource.Type, resource.Name);
             return new Key32DescribeConfigs.Result(refused, []);
         }
 

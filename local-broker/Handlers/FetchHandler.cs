@@ -55,11 +55,11 @@ internal sealed class FetchHandler(BrokerState state)
             {
                 PartitionLog? log = state.Topics.Find(topic.Name, partition.Index);
                 ReadPlan plan = log is null
-                    ? ReadPlan.Nothing(ErrorCode.UnknownTopicOrPartition, new LogOffsets(-1, -1, -1), null)
+                    ? ReadPlan.Refused(ErrorCode.UnknownTopicOrPartition, [])
                     : log.Plan(partition.Offset, partition.MaxBytes, request.CommittedOnly);
                 ErrorCode epochError = partition.LeaderEpoch > 0 ? ErrorCode.UnknownLeaderEpoch : ErrorCode.None;
                 if (log is not null && epochError != ErrorCode.None)
-                    plan = ReadPlan.Nothing(epochError, plan.Offsets, plan.Aborted);
+                    plan = ReadPlan.Refused(epochError);
                 plans.Add(new Planned(log, plan));
                 answerNow |= plan.Error != ErrorCode.None;
                 // Even where the asked-for size is 0 the first batch would be sent.

@@ -41,13 +41,14 @@ internal sealed class GroupAdminHandlers(BrokerState state)
         Key47OffsetDelete.Request request = Key47OffsetDelete.Read(ref reader);
         // What a member subscribes to stands in its metadata, which is the clients' own affair; a living group is taken to subscribe to everything.
         (bool known, bool living) = state.Groups.Read(groups => groups.TryGetValue(request.Group, out Group? g) ? (true, g.State != GroupState.Empty) : (false, false));
-        ErrorCode each = living ? ErrorCode.GroupSubscribedToTopic : ErrorCode.None;
+        ErrorCode Answer(string topic, int partition) =>
+            state.Topics.Find(topic, partition) is null ? ErrorCode.UnknownTopicOrPartition : living ? ErrorCode.GroupSubscribedToTopic : ErrorCode.None;
         if (known && !living)
             state.Groups.DeleteOffsets(request.Group, [.. request.Topics.SelectMany(t => t.Partitions.Select(p => new TopicPartition(t.Name, p)))]);
         WireWriter response = context.StartResponse();
         Key47OffsetDelete.Write(
             response, known ? ErrorCode.None : ErrorCode.GroupIdNotFound,
-            known ? [.. request.Topics.Select(t => new TopicErrors(t.Name, [.. t.Partitions.Select(p => (p, each))]))] : []);
+            known ? [.. request.Topics.Select(t => new TopicErrors(t.Name, [.. t.Partitions.Select(p => (p, Answer(t.Name, p)))]))] : []);
         return response;
     }
 

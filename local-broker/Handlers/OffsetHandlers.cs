@@ -108,7 +108,7 @@ internal sealed class OffsetHandlers(BrokerState state)
             case Key02ListOffsets.Earliest:
                 return (ErrorCode.None, -1, offsets.Start);
             case < 0:
-                return (ErrorCode.UnsupportedForMessageFormat, -1, -1);
+                return (ErrorCode.UnsupportedVersion, -1, -1);
             default:
                 return log.FindByTimestamp(request.Timestamp, committedOnly) is { } found ? (ErrorCode.None, found.Timestamp, found.Offset) : (ErrorCode.None, -1, -1);
         }

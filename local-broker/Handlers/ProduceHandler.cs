@@ -63,7 +63,13 @@ internal sealed class ProduceHandler(BrokerState state)
         if (error == ErrorCode.None && header.IsTransactional && request.TransactionalId is null)
             error = ErrorCode.TransactionalIdAuthorizationFailed;
         if (error != ErrorCode.None)
-            return new Key00Produce.PartitionResult(data.Index, error, Message: message);
+        {
+            // As Kafka does: where the bytes were a batch but its records are wrong, the start of the log is told too.
+            bool looked = header.Magic == 2 && error is (ErrorCode.InvalidRecord or ErrorCode.InvalidTimestamp);
+            long start = looked ? log.Offsets.Start : -1;
+            return new Key00Produce.PartitionResult(data.Index, error, LogStartOffset: start, Message: message);
+        }
+
         AppendResult result = header.IsTransactional
             ? state.Transactions.Append(request.TransactionalId!, log, batch, header)
             : log.Append(batch, header);

@@ -61,13 +61,29 @@ internal sealed class TopicHandlers(BrokerState state)
         // There is one node; any other factor would be a promise that is not kept.
         if (topic.Replicas is not (-1 or 1))
             return (ErrorCode.InvalidReplicationFactor, "This broker is a single node: the replication factor must be 1 or -1.");
+        if (CheckAssignment(topic) is { } refused)
+            return refused;
         var settings = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach ((string key, string? value) in topic.Configs)
         {
-            if (value is not null)
-                settings[key] = value;
+            if (value is null)
+                return (ErrorCode.InvalidConfig, $"A value is needed for {key}.");
+            settings[key] = value;
         }
 
-        return state.Topics.Create(topic.Name, topic.Partitions == -1 ? state.Options.DefaultPartitions : topic.Partitions, settings, validateOnly);
+        int partitions = topic.Assigned.Length > 0 ? topic.Assigned.Length : topic.Partitions == -1 ? state.Options.DefaultPartitions : topic.Partitions;
+        return state.Topics.Create(topic.Name, partitions, settings, validateOnly);
+    }
+
+    private static (ErrorCode Error, string? Message)? CheckAssignment(Key19CreateTopics.NewTopic topic)
+    {
+        if (topic.Assigned.Length == 0)
+            return null;
+        if (topic.Partitions != -1 || topic.Replicas != -1)
+            return (ErrorCode.InvalidRequest, "With an assignment by hand, partitions and replication factor must be -1.");
+        bool complete = topic.Assigned.Select(a => a.Partition).Order().SequenceEqual(Enumerable.Range(0, topic.Assigned.Length));
+        return complete && topic.Assigned.All(a => a.Nodes is [var node] && node == BrokerState.NodeId)
+            ? null
+            : (ErrorCode.InvalidReplicaAssignment, $"Partitions must be numbered from 0 on, each on node {BrokerState.NodeId}, the only one.");
     }
 }

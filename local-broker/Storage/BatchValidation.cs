@@ -10,18 +10,22 @@ internal static class BatchValidation
 {
     private const short ZstdFromProduceVersion = 7;
 
+    /// <param name="header">Set as soon as the bytes have the form of one batch.</param>
     public static (ErrorCode Error, string? Message) Check(ReadOnlySpan<byte> records, short version, LogConfig config, long now, out BatchHeader header)
     {
         header = default;
         if (records.Length < RecordBatch.HeaderSize)
             return (ErrorCode.InvalidRecord, "A produce request carries exactly one record batch for each partition.");
-        header = BatchHeader.Read(records);
-        if (header.Magic != 2)
+        BatchHeader read = BatchHeader.Read(records);
+        if (read.Magic is < 0 or > 2)
+            return (ErrorCode.CorruptMessage, $"There is no record batch of format {read.Magic}.");
+        if (read.Magic != 2)
             return (ErrorCode.InvalidRecord, "Only record batches of format 2 are accepted.");
-        if (header.Size > records.Length || header.Size < RecordBatch.HeaderSize)
-            return (ErrorCode.CorruptMessage, "The record batch is not complete.");
-        if (header.Size < records.Length)
-            return (ErrorCode.InvalidRecord, "A produce request carries exactly one record batch for each partition.");
+        if (read.Size < RecordBatch.HeaderSize)
+            return (ErrorCode.CorruptMessage, "The record batch is shorter than its head.");
+        if (read.Size != records.Length)
+            return (ErrorCode.InvalidRecord, "A produce request carries exactly one whole record batch for each partition.");
+        header = read;
         if (header.Size > config.MessageBytesMax)
             return (ErrorCode.MessageTooLarge, $"The record batch of {header.Size} bytes exceeds the maximum of {config.MessageBytesMax}.");
         if (!RecordBatch.IsCrcValid(records))
@@ -33,19 +37,24 @@ internal static class BatchValidation
 
     private static (ErrorCode Error, string? Message) CheckContent(ReadOnlySpan<byte> records, LogConfig config, long now, in BatchHeader header)
     {
+        if (header.BaseOffset != 0)
+            return (ErrorCode.InvalidRecord, "Offsets are the broker's to give: the base offset of a new batch must be 0.");
         if (header.IsControl)
             return (ErrorCode.InvalidRecord, "Clients cannot write control records.");
         if (header.Count <= 0 || header.Count != header.LastOffsetDelta + 1)
             return (ErrorCode.InvalidRecord, "The record count does not match the offsets of the batch.");
         if (header.HasProducer && (header.BaseSequence < 0 || header.ProducerEpoch < 0))
             return (ErrorCode.InvalidRecord, "A batch with a producer id needs an epoch and a sequence.");
-        if (!config.AppendTime && header.MaxTimestamp >= 0 && !IsTimestampInRange(header.MaxTimestamp, config, now))
-            return (ErrorCode.InvalidTimestamp, "The timestamp is outside the range that the topic allows.");
+        if (!config.AppendTime && !AreTimestampsInRange(records, config, now, header))
+            return (ErrorCode.InvalidTimestamp, "A timestamp is outside the range that the topic allows.");
         if (config.Compact && !RecordKeys.AllHaveKeys(records))
             return (ErrorCode.InvalidRecord, "A compacted topic takes no record without a key.");
         return (ErrorCode.None, null);
     }
 
-    private static bool IsTimestampInRange(long timestamp, LogConfig config, long now) =>
-        timestamp - now <= config.TimestampAfterMaxMs && now - timestamp <= config.TimestampBeforeMaxMs;
+    // The head tells the newest timestamp; for the oldest the records are read, and only where a topic limits the past.
+    private static bool AreTimestampsInRange(ReadOnlySpan<byte> records, LogConfig config, long now, in BatchHeader header) =>
+        header.MaxTimestamp < 0
+        || (header.MaxTimestamp - now <= config.TimestampAfterMaxMs
+            && (config.TimestampBeforeMaxMs == long.MaxValue || now - RecordKeys.OldestTimestamp(records) <= config.TimestampBeforeMaxMs));
 }

@@ -9,6 +9,9 @@ namespace Tally.LocalBroker.Storage;
 internal readonly record struct ReadPlan(
     ErrorCode Error, LogOffsets Offsets, Segment? Segment, int Position, long At, int Available, long From, long Below, List<AbortedRange>? Aborted)
 {
+    /// <summary>An error, without the log's offsets, as Kafka answers it.</summary>
+    public static ReadPlan Refused(ErrorCode error, List<AbortedRange>? aborted = null) => Nothing(error, new LogOffsets(-1, -1, -1), aborted);
+
     public static ReadPlan Nothing(ErrorCode error, LogOffsets offsets, List<AbortedRange>? aborted) => new(error, offsets, null, 0, 0, 0, 0, 0, aborted);
 }
 
@@ -26,9 +29,9 @@ internal sealed partial class PartitionLog
             var offsets = new LogOffsets(_start, HighWatermark, LastStable);
             List<AbortedRange>? aborted = committedOnly ? [] : null;
             if (_closed)
-                return ReadPlan.Nothing(ErrorCode.UnknownTopicOrPartition, offsets, aborted);
+                return ReadPlan.Refused(ErrorCode.UnknownTopicOrPartition, []);
             if (offset < _start || offset > _end)
-                return ReadPlan.Nothing(ErrorCode.OffsetOutOfRange, offsets, aborted);
+                return ReadPlan.Refused(ErrorCode.OffsetOutOfRange);
             long below = committedOnly ? offsets.LastStable : offsets.HighWatermark;
             if (offset >= below || FindPlace(offset) is not { } place)
                 return ReadPlan.Nothing(ErrorCode.None, offsets, aborted);

@@ -23,7 +23,7 @@ internal sealed partial class PartitionLog
                 while (reader.TryNext() && reader.Header.BaseOffset < below)
                 {
                     if (reader.Header.MaxTimestamp >= timestamp && reader.Header.LastOffset >= from && !reader.Header.IsControl
-                        && RecordKeys.FirstAtOrAfter(reader.Batch, timestamp) is { } found)
+                        && RecordKeys.FirstAtOrAfter(reader.Batch, timestamp, from) is { } found)
                         return found;
                 }
             }

@@ -121,9 +121,9 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
             {
                 ProducerVerdict verdict = _producers.Check(header);
                 if (verdict.Error != ErrorCode.None)
-                    return AppendResult.Refused(verdict.Error);
+                    return AppendResult.Refused(verdict.Error) with { LogStart = _start };
                 if (verdict.Duplicate is { } known)
-                    return new AppendResult(ErrorCode.None, known.BaseOffset, _config.AppendTime ? known.Timestamp : -1, _start);
+                    return new AppendResult(ErrorCode.None, known.BaseOffset, known.Timestamp, _start);
             }
 
             long now = Now;

@@ -91,7 +91,7 @@ internal sealed partial class TopicCatalog : IDisposable
     }
 
     /// <summary>Replaces a topic's settings by what <paramref name="change"/> makes of them.</summary>
-    public (ErrorCode Error, string? Message) Configure(string name, Func<Dictionary<string, string>, string?> change, bool validateOnly)
+    public (ErrorCode Error, string? Message) Configure(string name, Func<Dictionary<string, string>, (ErrorCode Error, string Message)?> change, bool validateOnly)
     {
         lock (_changes)
         {
@@ -99,7 +99,7 @@ internal sealed partial class TopicCatalog : IDisposable
                 return (ErrorCode.UnknownTopicOrPartition, $"The topic '{name}' does not exist.");
             var settings = new Dictionary<string, string>(topic.Settings, StringComparer.Ordinal);
             if (change(settings) is { } refused)
-                return (ErrorCode.InvalidConfig, refused);
+                return refused;
             if (LogConfig.TryParse(settings, out string? problem) is not { } config)
                 return (ErrorCode.InvalidConfig, problem);
             if (validateOnly)

@@ -13,18 +13,18 @@ internal static class Key19CreateTopics
             string name = reader.ReadString();
             int partitions = reader.ReadInt32();
             short replicas = reader.ReadInt16();
-            int assigned = Math.Max(0, reader.ReadArrayLength());
-            for (int j = 0; j < assigned; j++)
+            var assigned = new (int, int[])[Math.Max(0, reader.ReadArrayLength())];
+            for (int j = 0; j < assigned.Length; j++)
             {
-                reader.ReadInt32();
-                for (int left = reader.ReadArrayLength(); left > 0; left--)
-                    reader.ReadInt32();
+                assigned[j] = (reader.ReadInt32(), new int[Math.Max(0, reader.ReadArrayLength())]);
+                for (int k = 0; k < assigned[j].Item2.Length; k++)
+                    assigned[j].Item2[k] = reader.ReadInt32();
             }
 
             var configs = new (string, string?)[Math.Max(0, reader.ReadArrayLength())];
             for (int j = 0; j < configs.Length; j++)
                 configs[j] = (reader.ReadString(), reader.ReadNullableString());
-            topics[i] = new NewTopic(name, assigned > 0 ? assigned : partitions, replicas, configs);
+            topics[i] = new NewTopic(name, partitions, replicas, assigned, configs);
         }
 
         reader.ReadInt32();
@@ -43,7 +43,8 @@ internal static class Key19CreateTopics
         }
     }
 
-    public sealed record NewTopic(string Name, int Partitions, short Replicas, (string Key, string? Value)[] Configs);
+    /// <summary>With an assignment by hand, partitions and replicas are -1.</summary>
+    public sealed record NewTopic(string Name, int Partitions, short Replicas, (int Partition, int[] Nodes)[] Assigned, (string Key, string? Value)[] Configs);
 
     public sealed record Request(NewTopic[] Topics, bool ValidateOnly);
 }

@@ -18,7 +18,7 @@ public sealed class BatchValidationTests
     {
         byte[] batch = TestBatch.Of("a").Build();
         Assert.That(Check([]), Is.EqualTo(ErrorCode.InvalidRecord));
-        Assert.That(Check(batch[..^1]), Is.EqualTo(ErrorCode.CorruptMessage));
+        Assert.That(Check(batch[..^1]), Is.EqualTo(ErrorCode.InvalidRecord), "not one whole batch");
         batch[^1] ^= 1;
         Assert.That(Check(batch), Is.EqualTo(ErrorCode.CorruptMessage));
     }
@@ -70,6 +70,17 @@ public sealed class BatchValidationTests
         Assert.That(Check(new TestBatch { Timestamp = Now + 3_600_001 }.Build()), Is.EqualTo(ErrorCode.InvalidTimestamp));
         Assert.That(Check(new TestBatch { Timestamp = 0 }.Build()), Is.EqualTo(ErrorCode.None), "1970 is as good as any time");
     }
+
+    [Test]
+    public void A_limit_on_the_past_counts_for_every_record()
+    {
+        LogConfig limited = Plain with { TimestampBeforeMaxMs = 1000 };
+        Assert.That(Check(new TestBatch { Records = [("a", "1"), ("b", "2")], Timestamp = Now - 1000 }.Build(), limited), Is.EqualTo(ErrorCode.None));
+        Assert.That(Check(new TestBatch { Records = [("a", "1"), ("b", "2")], Timestamp = Now - 1001 }.Build(), limited), Is.EqualTo(ErrorCode.InvalidTimestamp));
+    }
+
+    [Test]
+    public void Offsets_are_not_the_clients_to_give() => Assert.That(Check(Tampered(4, 500)), Is.EqualTo(ErrorCode.InvalidRecord));
 
     [Test]
     public void Zstandard_needs_a_client_that_may_use_it()

@@ -146,6 +146,15 @@ public sealed class PartitionLogTests
     }
 
     [Test]
+    public async Task A_time_before_the_start_of_the_log_finds_the_first_record_that_is_left()
+    {
+        await using var log = new TestLog();
+        log.Append(TestBatch.Of("a", "b", "c"));
+        log.Log.DeleteBefore(2);
+        Assert.That(log.Log.FindByTimestamp(0, committedOnly: false), Is.EqualTo((2L, 1_000_002L)));
+    }
+
+    [Test]
     public async Task The_first_record_at_or_after_a_time_is_found_although_times_do_not_rise()
     {
         await using var log = new TestLog(new LogConfig { SegmentBytes = 1000 });

@@ -235,4 +235,21 @@ public sealed class TransactionCoordinatorTests
         foreach ((string file, byte[] content) in files)
             File.WriteAllBytes(file, content);
     }
+
+    [Test]
+    public async Task A_producer_that_timed_out_may_ask_for_the_new_epoch_until_somebody_else_uses_it()
+    {
+        await using var broker = new TestCoordinators();
+        (_, long pid, short epoch) = broker.Init();
+        broker.Add(pid, epoch);
+        broker.Append(pid, epoch, 0);
+        broker.Time.Advance(TimeSpan.FromSeconds(11));
+        Assert.That(broker.Add(pid, epoch), Is.EqualTo(ErrorCode.InvalidProducerEpoch));
+        (ErrorCode error, long samePid, short next) = broker.Init(producerId: pid, epoch: epoch);
+        Assert.That((error, samePid, next), Is.EqualTo((ErrorCode.None, pid, (short)(epoch + 1))));
+        Assert.That(broker.Init(producerId: pid, epoch: epoch), Is.EqualTo((ErrorCode.None, pid, next)), "its answer was lost, so it asks again");
+        Assert.That(broker.Add(pid, next), Is.EqualTo(ErrorCode.None));
+        await broker.End(pid, next, commit: false);
+        Assert.That(broker.Init(producerId: pid, epoch: epoch).Error, Is.EqualTo(ErrorCode.ProducerFenced), "the epoch has an owner now");
+    }
 }
