@@ -12,13 +12,15 @@ public sealed class RealKafka : IKillable
     private readonly string _script;
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tally-kafka-");
     private readonly int _port;
+    private readonly string[] _settings;
     private bool _started;
 
     /// <param name="port">Its port; the next one is the controller's.</param>
-    public RealKafka(int port)
+    /// <param name="settings">Of the broker, such as <c>num.partitions=2</c>.</param>
+    public RealKafka(int port, params string[] settings)
     {
         _script = Script() ?? throw new InvalidOperationException("There is no Kafka here; ask Reason() first.");
-        _port = port;
+        (_port, _settings) = (port, settings);
     }
 
     public string Name => "kafka";
@@ -41,7 +43,7 @@ public sealed class RealKafka : IKillable
     /// <summary>Starts it and waits until it answers.</summary>
     public void Start()
     {
-        Run(_started ? "revive" : "start");
+        Run(_started ? "revive" : string.Join(' ', ["start", .. _settings.Select(s => $"--set '{s}'")]));
         _started = Running = true;
     }
 
