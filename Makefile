@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo test chaos chaos-broker chaos-services bench packages clean-data format help
+.PHONY: up down status logs demo test chaos chaos-broker chaos-services fuzz bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -29,6 +29,9 @@ chaos-broker: ## kill -9 of local-broker under load (KILLS=50 SEED=n)
 
 chaos-services: ## the fault tests again and again, services started in orders drawn by lot (ROUNDS=10)
 	@ROUNDS=$${ROUNDS:-10} HANG_TIMEOUT=10m SUITES=EndToEnd FILTER="FullyQualifiedName~FaultTests|FullyQualifiedName~StartOrderTests" deploy/test.sh
+
+fuzz: ## broken requests and record batches against local-broker's decoders (COUNT=1000000 SEED=n)
+	@COUNT=$${COUNT:-1000000} HANG_TIMEOUT=20m SUITES=Unit FILTER=LocalBroker.Fuzz deploy/test.sh
 
 bench: ## measure against baselines of the same run (bench/README.md)
 	@bench/run.sh

@@ -5,7 +5,7 @@ namespace Tally.LocalBroker.Storage;
 /// <summary>Unpacks the records of a batch where the broker must look at them: offsets by time, keys of compacted topics.</summary>
 internal static class Decompression
 {
-    private const int UnpackedBytesMax = 256 * 1024 * 1024;
+    private const int UnpackedBytesMax = 64 * 1024 * 1024;
 
     /// <summary>False for a codec that cannot be read here. <paramref name="unpacked"/> is null when the records were never packed.</summary>
     public static bool TryRecords(ReadOnlySpan<byte> batch, out byte[]? unpacked)
