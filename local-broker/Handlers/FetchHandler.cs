@@ -23,11 +23,11 @@ internal sealed class FetchHandler(BrokerState state)
         var limit = TimeSpan.FromMilliseconds(Math.Max(0, request.MaxWaitMs));
         while (true)
         {
-            List<Planned> plans = PlanAll(request, out bool answerNow);
+            List<Planned> plans = PlanAll(request, out bool answerNow, out long available);
             TimeSpan left = limit - time.GetElapsedTime(start);
             if (answerNow || request.MinBytes <= 0 || left <= TimeSpan.Zero || context.Closed.IsCancellationRequested)
                 return Answer(context, request, plans);
-            await WaitAsync(plans, request.CommittedOnly, left, context.Closed);
+            await WaitAsync(plans, request.MinBytes - available, request.CommittedOnly, left, context.Closed);
         }
     }
 
@@ -44,10 +44,10 @@ internal sealed class FetchHandler(BrokerState state)
         return response;
     }
 
-    private List<Planned> PlanAll(Key01Fetch.Request request, out bool answerNow)
+    private List<Planned> PlanAll(Key01Fetch.Request request, out bool answerNow, out long available)
     {
         var plans = new List<Planned>();
-        long available = 0;
+        available = 0;
         answerNow = request.Topics.Length == 0;
         foreach (Key01Fetch.TopicRequest topic in request.Topics)
         {
@@ -71,9 +71,9 @@ internal sealed class FetchHandler(BrokerState state)
         return plans;
     }
 
-    private async Task WaitAsync(List<Planned> plans, bool committedOnly, TimeSpan left, CancellationToken closed)
+    private async Task WaitAsync(List<Planned> plans, long bytes, bool committedOnly, TimeSpan left, CancellationToken closed)
     {
-        using var waiter = new FetchWaiter(state.Options.TimeProvider, left, closed);
+        using var waiter = new FetchWaiter(bytes, state.Options.TimeProvider, left, closed);
         foreach (Planned planned in plans)
             planned.Log!.WaitForMore(waiter, planned.Plan, committedOnly);
         await waiter.Woken;

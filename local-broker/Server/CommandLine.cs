@@ -48,6 +48,7 @@ internal static class CommandLine
             return UsageError;
         }
 
+        HandleOnSocketThreads();
         using ILoggerFactory logs = LoggerFactory.Create(b => b.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning)
             .AddSimpleConsole(c => (c.SingleLine, c.TimestampFormat, c.UseUtcTimestamp) = (true, "HH:mm:ss.fff ", true)));
         try
@@ -87,6 +88,14 @@ internal static class CommandLine
         }
 
         return options.DataDirectory.Length > 0 ? options : throw new FormatException("--data DIR is required; see --help");
+    }
+
+    // Requests are short and never wait on a thread: handing each to the thread pool would cost more than its work (docs/decisions/0010).
+    private static void HandleOnSocketThreads()
+    {
+        const string inline = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
+        if (Environment.GetEnvironmentVariable(inline) is null)
+            Environment.SetEnvironmentVariable(inline, "1");
     }
 
     private static async Task ServeAsync(LocalBrokerOptions options)

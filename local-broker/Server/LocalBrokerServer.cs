@@ -80,7 +80,7 @@ public sealed partial class LocalBrokerServer : IAsyncDisposable
     private static async Task<IConnectionListener> ListenAsync(LocalBrokerOptions options, CancellationToken cancellationToken)
     {
         IPAddress address = await ResolveAsync(options.Host, cancellationToken);
-        var factory = new SocketTransportFactory(Options.Create(new SocketTransportOptions { Backlog = 1024 }), options.LoggerFactory);
+        var factory = new SocketTransportFactory(Options.Create(new SocketTransportOptions { Backlog = 1024, UnsafePreferInlineScheduling = true }), options.LoggerFactory);
         try
         {
             return await factory.BindAsync(new IPEndPoint(address, options.Port), cancellationToken);

@@ -84,19 +84,30 @@ internal sealed partial class PartitionLog
             _waiters.RemoveAll(w => w.Waiter == waiter);
     }
 
-    private List<FetchWaiter>? TakeReadyWaiters()
+    // Waking a fetch for every little batch would cost a client that asked for more its time and ours.
+    private List<FetchWaiter>? TakeReadyWaiters(long bytes)
     {
         if (_waiters.Count == 0)
             return null;
         long high = HighWatermark, stable = LastStable;
         List<FetchWaiter>? ready = null;
-        _waiters.RemoveAll(w =>
+        for (int i = _waiters.Count - 1; i >= 0; i--)
         {
-            if (w.Offset >= (w.CommittedOnly ? stable : high))
-                return false;
-            (ready ??= []).Add(w.Waiter);
-            return true;
-        });
+            (FetchWaiter waiter, long seen, bool committedOnly) = _waiters[i];
+            long now = committedOnly ? stable : high;
+            if (seen >= now)
+                continue;
+            if (waiter.Came(bytes))
+            {
+                (ready ??= []).Add(waiter);
+                _waiters.RemoveAt(i);
+            }
+            else
+            {
+                _waiters[i] = (waiter, now, committedOnly);
+            }
+        }
+
         return ready;
     }
 

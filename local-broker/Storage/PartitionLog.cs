@@ -17,6 +17,9 @@ internal readonly record struct AppendResult(ErrorCode Error, long BaseOffset, l
 /// </summary>
 internal sealed partial class PartitionLog : IFlushable, IDisposable
 {
+    // The end of a transaction, or of a flush, may release much at once: whoever waits looks again.
+    private const long EverythingReleased = int.MaxValue;
+
     private readonly Lock _gate = new();
     private readonly string _folder;
     private readonly StorageContext _context;
@@ -134,7 +137,7 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
             if (placed.HasProducer)
                 _producers.Appended(placed, now);
             result = new AppendResult(ErrorCode.None, placed.BaseOffset, _config.AppendTime ? now : -1, _start);
-            woken = TakeReadyWaiters();
+            woken = TakeReadyWaiters(batch.Length);
         }
 
         Wake(woken);
@@ -153,7 +156,7 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
             long first = _producers.Ended(placed, now);
             if (!commit && first >= 0)
                 Active.Aborted.Add(new AbortedRange(producerId, first, placed.BaseOffset));
-            woken = TakeReadyWaiters();
+            woken = TakeReadyWaiters(EverythingReleased);
         }
 
         Wake(woken);
@@ -194,7 +197,7 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
         lock (_gate)
         {
             _flushedEnd = Math.Max(_flushedEnd, end);
-            woken = TakeReadyWaiters();
+            woken = TakeReadyWaiters(EverythingReleased);
         }
 
         Wake(woken);
