@@ -49,6 +49,7 @@ public sealed class KafkaBroker(KafkaOptions kafka, ProcessorOptions options, En
         config.HeartbeatIntervalMs = (int)options.SessionTimeout.TotalMilliseconds / 12;
         config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.Range;
         config.FetchWaitMaxMs = (int)options.FetchWait.TotalMilliseconds;
+        config.FetchMinBytes = options.FetchBytes;
         config.QueuedMinMessages = options.PrefetchRecords;
         config.QueuedMaxMessagesKbytes = options.PrefetchKilobytes;
         config.ConsumeResultFields = "headers,timestamp";
