@@ -7,6 +7,7 @@ return await ServiceRun.RunAsync("command-service", () =>
 {
     var builder = WebApplication.CreateBuilder(args);
     builder.AddServiceDefaults("command-service", defaultPort: 8081);
+    builder.RunRequestsOnSocketThreads();
     builder.AddIngest();
 
     var app = builder.Build();

@@ -10,7 +10,7 @@ namespace Tally.CommandService.Ingest;
 internal sealed class PendingEvent : IValueTaskSource<Delivery>
 {
     private readonly ProducerSession _session;
-    private ManualResetValueTaskSourceCore<Delivery> _source = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<Delivery> _source;
     private int _waiting;
 
     public PendingEvent(ProducerSession session)
@@ -45,11 +45,8 @@ internal sealed class PendingEvent : IValueTaskSource<Delivery>
         Message.Headers = headers;
     }
 
-    /// <summary>Completes the event unless it was completed before.</summary>
-    public void Complete(in Delivery delivery)
-    {
-        if (Interlocked.Exchange(ref _waiting, 0) == 1) _source.SetResult(delivery);
-    }
+    /// <summary>Completes the event unless it was completed before. Its answer is written on the pool.</summary>
+    public void Complete(in Delivery delivery) => Complete(delivery, elsewhere: true);
 
     public Delivery GetResult(short token)
     {
@@ -67,7 +64,15 @@ internal sealed class PendingEvent : IValueTaskSource<Delivery>
     {
         var stored = !report.Error.IsError && report.Status == PersistenceStatus.Persisted;
         _session.Settled(stored);
-        if (stored) Complete(new Delivery(DeliveryOutcome.Stored, report.Partition.Value, report.Offset.Value));
+        // Reports come in groups on a thread of their own, which writes their 204s as well: handing over each would cost more than the write.
+        if (stored) Complete(new Delivery(DeliveryOutcome.Stored, report.Partition.Value, report.Offset.Value), elsewhere: false);
         else Complete(new Delivery(report.Status == PersistenceStatus.NotPersisted ? DeliveryOutcome.Away : DeliveryOutcome.NotConfirmed));
+    }
+
+    private void Complete(in Delivery delivery, bool elsewhere)
+    {
+        if (Interlocked.Exchange(ref _waiting, 0) == 0) return;
+        _source.RunContinuationsAsynchronously = elsewhere;
+        _source.SetResult(delivery);
     }
 }

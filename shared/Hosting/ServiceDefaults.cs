@@ -68,8 +68,6 @@ public static class ServiceDefaults
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         // As long as this category logs at all, every request gets an Activity and a log scope, traced or not. Kestrel logs unhandled exceptions too.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
-        // Otherwise a line a probe for as long as something is away; the answer of /health/ready says the same.
-        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
     }
 
     private static void Listen(WebApplicationBuilder builder, int defaultPort)
