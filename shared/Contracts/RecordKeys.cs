@@ -21,6 +21,11 @@ public static class RecordKeys
     /// <summary>Key of a <see cref="StateChunk"/> in the changelog: <c>hour|chunk</c>.</summary>
     public static byte[] StateChunk(long hour, int chunk) => Ascii($"{hour}|{chunk}");
 
+    /// <summary>Key of a <see cref="Contracts.HoursDropped"/> in the changelog: <c>dropped|first hour</c>.</summary>
+    public static byte[] HoursDropped(long firstHour) => Ascii($"dropped|{firstHour}");
+
+    public static bool IsHoursDropped(ReadOnlySpan<byte> key) => key.StartsWith("dropped|"u8);
+
     public static bool IsProgress(ReadOnlySpan<byte> key) => key.StartsWith(ProgressPrefix) || key.SequenceEqual(ChangelogProgress);
 
     /// <summary>Reads <c>number|number</c>, the form of hour and chunk keys.</summary>
