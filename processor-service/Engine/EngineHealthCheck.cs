@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Tally.ProcessorService.Engine;
@@ -20,7 +21,9 @@ public sealed class EngineHealthCheck(EngineStatus status) : IHealthCheck
             EngineStatus.Phase.Idle => HealthCheckResult.Healthy($"{engine}: joined, other instances have all partitions"),
             EngineStatus.Phase.WaitingForTopics => HealthCheckResult.Unhealthy($"{engine}: topics are missing, run create-topics"),
             EngineStatus.Phase.WaitingForBroker => HealthCheckResult.Unhealthy($"{engine}: the broker does not answer"),
-            EngineStatus.Phase.Restoring => HealthCheckResult.Unhealthy($"{engine}: restoring state"),
+            EngineStatus.Phase.Restoring => HealthCheckResult.Unhealthy(
+                string.Create(CultureInfo.InvariantCulture, $"{engine}: restoring state, {status.RestoredPart:P0} of {status.Restored.Total} changelog offsets")),
+            EngineStatus.Phase.LocalStateAway => HealthCheckResult.Unhealthy($"{engine}: {status.Reason}"),
             EngineStatus.Phase.Joining => HealthCheckResult.Unhealthy($"{engine}: joining the group"),
             _ => HealthCheckResult.Unhealthy($"{engine}: {status.Now}"),
         };

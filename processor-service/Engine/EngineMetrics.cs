@@ -15,7 +15,7 @@ public static class EngineMetrics
     /// <summary>Tags: outcome (counted, duplicate, dead_lettered).</summary>
     public static readonly Counter<long> Events = Meter.CreateCounter<long>("tally.processor.events", "{event}", "Events by what became of them, once committed");
 
-    /// <summary>Tags: outcome (committed, migrated, corrupted, broker_away).</summary>
+    /// <summary>Tags: outcome (committed, migrated, corrupted, local_state).</summary>
     public static readonly Counter<long> Commits = Meter.CreateCounter<long>("tally.processor.commits", "{commit}", "Transactions by how they ended");
 
     public static readonly Histogram<double> CommitDuration = Meter.CreateHistogram(
@@ -27,17 +27,29 @@ public static class EngineMetrics
     public static readonly Histogram<double> RestoreDuration = Meter.CreateHistogram(
         "tally.processor.restore.duration", "s", "Time from an assignment to its first event", null, Buckets);
 
+    public static readonly Histogram<double> SnapshotDuration = Meter.CreateHistogram(
+        "tally.processor.snapshot.duration", "s", "Time to write a snapshot of a partition's state", null, Buckets);
+
     public static readonly KeyValuePair<string, object?> Counted = new("outcome", "counted");
     public static readonly KeyValuePair<string, object?> Duplicate = new("outcome", "duplicate");
     public static readonly KeyValuePair<string, object?> DeadLettered = new("outcome", "dead_lettered");
 
     private static readonly ConcurrentDictionary<int, long> LagByPartition = [];
 
-    static EngineMetrics() => Meter.CreateObservableGauge("tally.processor.lag", ObserveLag, "{record}", "Offsets between the partition's end and the last commit");
+    private static Func<double> _restored = () => 1;
+
+    static EngineMetrics()
+    {
+        Meter.CreateObservableGauge("tally.processor.lag", ObserveLag, "{record}", "Offsets between the partition's end and the last commit");
+        Meter.CreateObservableGauge("tally.processor.restore.progress", () => _restored(), "1", "Part of the changelog that is restored; 1 when nothing is being restored");
+    }
 
     private static InstrumentAdvice<double> Buckets => new() { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] };
 
     public static void SetLag(int partition, long lag) => LagByPartition[partition] = lag;
+
+    /// <summary>Names whom to ask how far restoring is.</summary>
+    public static void ObserveRestore(EngineStatus status) => _restored = () => status.RestoredPart;
 
     public static void ForgetLag(int partition) => LagByPartition.TryRemove(partition, out _);
 

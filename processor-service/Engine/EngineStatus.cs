@@ -13,6 +13,9 @@ public sealed class EngineStatus(TimeProvider clock)
         WaitingForBroker,
         Joining,
         Restoring,
+
+        /// <summary>The folder for local state takes nothing more, or held damage: tried again.</summary>
+        LocalStateAway,
         Running,
 
         /// <summary>A member of the group without a partition: there are more instances than partitions.</summary>
@@ -38,6 +41,15 @@ public sealed class EngineStatus(TimeProvider clock)
 
     /// <summary>The same for people.</summary>
     public string PartitionNames { get; private set; } = "";
+
+    /// <summary>Changelog records behind us and in all while restoring, by offsets.</summary>
+    public (long Done, long Total) Restored { get; set; }
+
+    /// <summary>The same as a part of one; 1 when nothing is being restored.</summary>
+    public double RestoredPart => Now != Phase.Restoring || Restored.Total == 0 ? 1 : (double)Restored.Done / Restored.Total;
+
+    /// <summary>Why it waits, for people.</summary>
+    public string Reason { get; set; } = "";
 
     public TimeSpan SinceLastBeat => clock.GetElapsedTime(Interlocked.Read(ref _lastBeat));
 

@@ -25,16 +25,23 @@ public interface IJob
 }
 
 /// <summary>One input partition of a job. Nothing in it may depend on anything but the records it was given.</summary>
-public interface IJobTask
+public interface IJobTask : IDisposable
 {
     /// <summary>Takes one record of the changelog that is not progress.</summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="value">Its value, empty where it is a tombstone.</param>
+    /// <param name="headers">Its headers.</param>
     void Restore(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, Headers? headers);
 
     /// <summary>Takes the job's part of a restored progress record.</summary>
     /// <returns>Null, or one sentence that says why this process must not go on from there.</returns>
     string? Resume(Progress progress);
 
+    /// <returns>What became of it, or <see cref="Outcome.Deferred"/> where only <see cref="Settle"/> can tell.</returns>
     Outcome Process(in LogRecord record);
+
+    /// <summary>Decides what was deferred. Called before <see cref="Emit"/>.</summary>
+    Settled Settle() => default;
 
     /// <summary>Hands out what changed since the last call.</summary>
     /// <param name="nextOffset">Every record below it was processed.</param>
@@ -43,6 +50,9 @@ public interface IJobTask
 
     /// <summary>Fills in the job's part of a progress record.</summary>
     void Describe(Progress progress);
+
+    /// <summary>Its state on this machine's disk, if it has any.</summary>
+    ILocalState? Local => null;
 }
 
 /// <summary>Where a task's records go: its own partition of the job's topics.</summary>
@@ -50,4 +60,7 @@ public interface IEmit
 {
     void Output(byte[] key, byte[] value, byte[] type);
     void Changelog(byte[] key, byte[] value, byte[] type);
+
+    /// <summary>Removes a key from the changelog.</summary>
+    void ChangelogTombstone(byte[] key);
 }

@@ -19,6 +19,9 @@ public sealed partial class NativeEngine
     [LoggerMessage(EventId = 3105, Level = LogLevel.Warning, Message = "Corrupted: {Reason} State is dropped and restored from the changelog")]
     private static partial void Corrupted(ILogger logger, string reason);
 
+    [LoggerMessage(EventId = 3107, Level = LogLevel.Error, Message = "{Reason} State is restored from the changelog")]
+    private static partial void LocalStateAway(ILogger logger, string reason);
+
     [LoggerMessage(EventId = 3106, Level = LogLevel.Information, Message = "Engine stopped")]
     private static partial void Stopped(ILogger logger);
 }

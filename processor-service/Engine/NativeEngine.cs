@@ -71,6 +71,12 @@ public sealed partial class NativeEngine(
                 EngineMetrics.Commits.Add(1, new KeyValuePair<string, object?>("outcome", "migrated"));
                 Migrated(logger, e.Message);
                 break;
+            case LocalStateException:
+                status.Reason = e.Message;
+                status.Enter(EngineStatus.Phase.LocalStateAway);
+                EngineMetrics.Commits.Add(1, new KeyValuePair<string, object?>("outcome", "local_state"));
+                LocalStateAway(logger, e.Message);
+                break;
             default:
                 status.Enter(EngineStatus.Phase.WaitingForBroker);
                 EngineMetrics.Commits.Add(1, new KeyValuePair<string, object?>("outcome", "corrupted"));

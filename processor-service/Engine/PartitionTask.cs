@@ -7,7 +7,7 @@ using Tally.Shared.Kafka;
 namespace Tally.ProcessorService.Engine;
 
 /// <summary>One input partition: the job's task, how far it has come, what became of the records, what is to be written.</summary>
-public sealed class PartitionTask(IJob job, int partition, int partitionCount, IJobTask task, DeadLetterWriter deadLetterWriter)
+public sealed class PartitionTask(IJob job, int partition, int partitionCount, IJobTask task, DeadLetterWriter deadLetterWriter) : IDisposable
 {
     private readonly SortedDictionary<string, long> _deadLettered = new(StringComparer.Ordinal);
     private readonly List<OutputRecord> _deadLetters = [];
@@ -32,11 +32,18 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
     /// <summary>When progress was last committed, in ticks of the engine's clock; 0 before the first time.</summary>
     public long CommittedAt { get; set; }
 
+    /// <summary><see cref="NextOffset"/> at the last snapshot.</summary>
+    public long SnapshotOffset { get; set; }
+
     public IJobTask Task => task;
+
+    /// <summary>The progress that was written or restored last.</summary>
+    public Progress? LastProgress { get; private set; }
 
     /// <summary>Begins where a restored progress record ends.</summary>
     public string? Resume(Progress progress)
     {
+        LastProgress = progress;
         NextOffset = progress.NextOffset;
         _asOfMs = progress.AsOfMs;
         _sinceMs = progress.SinceMs;
@@ -65,6 +72,8 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
             case OutcomeKind.Duplicate:
                 _duplicate++;
                 break;
+            case OutcomeKind.Deferred:
+                break;
             default:
                 _deadLettered[outcome.Reason] = _deadLettered.GetValueOrDefault(outcome.Reason) + 1;
                 _deadLetters.Add(deadLetterWriter.Write(record, outcome));
@@ -89,13 +98,16 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
     /// <param name="trace">Headers that continue the trace of the batch.</param>
     public void Write(ITransactionLog transaction, long nowMs, long readUpToMs, IReadOnlyList<IHeader> trace)
     {
+        var settled = task.Settle();
+        _counted += settled.Counted;
+        _duplicate += settled.Duplicate;
         var emit = new Emit(transaction, job.Topics, partition, trace);
         foreach (var letter in _deadLetters) transaction.Write(job.Topics.DeadLetter, partition, letter);
         task.Emit(NextOffset, emit);
         // A record's timestamp is its producer's clock: it may run ahead, ours bounds it.
         var readTo = AtEnd ? readUpToMs : Math.Min(_lastAppendMs, readUpToMs);
         _asOfMs = Math.Max(_asOfMs, readTo);
-        var progress = Progress(nowMs).ToByteArray();
+        var progress = (LastProgress = Progress(nowMs)).ToByteArray();
         emit.Changelog(RecordKeys.ChangelogProgress, progress, RecordTypes.Progress);
         emit.Output(RecordKeys.Progress(partition), progress, RecordTypes.Progress);
     }
@@ -107,6 +119,8 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
         Uncommitted = 0;
         CommittedAt = at;
     }
+
+    public void Dispose() => task.Dispose();
 
     /// <summary>Metrics tell only what is committed.</summary>
     private void CountEvents()
@@ -145,6 +159,8 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
         public void Output(byte[] key, byte[] value, byte[] type) => Write(topics.Output, key, value, type, trace);
 
         public void Changelog(byte[] key, byte[] value, byte[] type) => Write(topics.Changelog, key, value, type, []);
+
+        public void ChangelogTombstone(byte[] key) => transaction.Write(topics.Changelog, partition, new OutputRecord(key, null, []));
 
         private void Write(string topic, byte[] key, byte[] value, byte[] type, IReadOnlyList<IHeader> more)
         {

@@ -2,6 +2,9 @@ using Microsoft.Extensions.Options;
 using Tally.ProcessorService.Engine.Broker;
 using Tally.ProcessorService.Engine.Kafka;
 using Tally.ProcessorService.Jobs.HourlyAnalytics;
+using Tally.ProcessorService.State;
+using Tally.ProcessorService.State.Files;
+using Tally.ProcessorService.State.Runs;
 using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
 using Tally.Shared.Kafka;
@@ -18,7 +21,9 @@ public static class ProcessorServices
         services.AddValidatedOptions<HashKeyOptions>(HashKeyOptions.Section);
         services.AddValidatedOptions<ProcessorOptions>(ProcessorOptions.Section);
         services.AddSingleton<IValidateOptions<ProcessorOptions>, ProcessorOptionsRules>();
-        services.AddSingleton<EngineStatus>();
+        services.AddValidatedOptions<StateOptions>(StateOptions.Section);
+        services.AddSingleton(LocalState);
+        services.AddSingleton(Status);
         services.AddSingleton<IJob>(HourlyAnalytics);
         services.AddSingleton<IBroker>(provider => new KafkaBroker(
             Options<KafkaOptions>(provider),
@@ -31,11 +36,29 @@ public static class ProcessorServices
         return builder;
     }
 
+    private static EngineStatus Status(IServiceProvider provider)
+    {
+        var status = new EngineStatus(provider.GetRequiredService<TimeProvider>());
+        EngineMetrics.ObserveRestore(status);
+        return status;
+    }
+
     private static HourlyAnalyticsJob HourlyAnalytics(IServiceProvider provider)
     {
         var options = Options<ProcessorOptions>(provider);
-        return new(Options<KafkaOptions>(provider).Topics, Options<HashKeyOptions>(provider).CreateHasher(), options.Generation, options.ChunkHashes);
+        var state = Options<StateOptions>(provider);
+        return new(
+            Options<KafkaOptions>(provider).Topics, Options<HashKeyOptions>(provider).CreateHasher(), options.Generation, options.ChunkHashes,
+            state.Directory.Length == 0 ? null : provider.GetRequiredService<StateStore>(), state.Retention);
     }
+
+    private static StateStore LocalState(IServiceProvider provider) => new(
+        Options<StateOptions>(provider),
+        Options<ProcessorOptions>(provider).TransactionalId,
+        new LocalFiles(),
+        new ThreadWorker(),
+        provider.GetRequiredService<TimeProvider>(),
+        provider.GetRequiredService<ILogger<StateStore>>());
 
     private static NativeEngine Engine(IServiceProvider provider) => new(
         provider.GetRequiredService<IBroker>(),

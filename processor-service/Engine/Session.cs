@@ -27,6 +27,7 @@ public sealed partial class Session : IAssignmentListener
     private readonly CommitPacing _pacing;
     private readonly TaskStart _start;
     private readonly Commit _commit;
+    private readonly Snapshots _snapshots;
     private readonly TaskTable _tasks;
     private readonly Dictionary<int, PartitionTask> _parked = [];
     private readonly BatchTrace _trace;
@@ -51,6 +52,7 @@ public sealed partial class Session : IAssignmentListener
         _start = new TaskStart(broker, job, options, partitionCount, status, clock, logger);
         _trace = new BatchTrace(EngineMetrics.Activities, job.Topics.Input, options.Group, clock);
         _commit = new Commit(clock);
+        _snapshots = new Snapshots(broker, job.Topics.Changelog, clock, logger);
     }
 
     /// <summary>Transactions committed so far.</summary>
@@ -70,7 +72,7 @@ public sealed partial class Session : IAssignmentListener
         try
         {
             while (!stopping.IsCancellationRequested) Turn();
-            CommitInHand();
+            CommitInHand(andSnapshots: true);
             input.Close();
         }
         catch (SessionEndException e)
@@ -80,7 +82,9 @@ public sealed partial class Session : IAssignmentListener
         }
         finally
         {
+            var tasks = _tasks.All.Concat(_parked.Values).ToArray();
             Drop(_status.Partitions);
+            foreach (var task in tasks) task.Dispose();
         }
     }
 
@@ -147,10 +151,12 @@ public sealed partial class Session : IAssignmentListener
         if (task.Process(record).Kind == OutcomeKind.DeadLettered) _deadLetterBytes += record.Key.Length + record.Value.Length;
     }
 
-    private void CommitInHand()
+    /// <param name="andSnapshots">The last commit: a snapshot of each task that changed, so that the next start is short.</param>
+    private void CommitInHand(bool andSnapshots = false)
     {
-        var due = _tasks.All.Where(task => task.Uncommitted > 0 || (task.AtEnd && UntilHeartbeat(task) <= TimeSpan.Zero)).ToArray();
+        var due = _tasks.All.Where(task => IsDue(task) || (andSnapshots && task.NextOffset != task.SnapshotOffset && task.Task.Local is not null)).ToArray();
         if (due.Length == 0) return;
+        var snapshots = _snapshots.Prepare(due, andSnapshots);
         using var activity = _uncommitted > 0 ? _trace.Start(_uncommitted) : null;
         _trace.Clear();
         var readUpToMs = _drainedAtMs - (long)_options.FetchWait.TotalMilliseconds;
@@ -158,7 +164,10 @@ public sealed partial class Session : IAssignmentListener
         Committed(_logger, _uncommitted, due.Length, took.TotalMilliseconds);
         _uncommitted = 0;
         _deadLetterBytes = 0;
+        _snapshots.Take(snapshots);
     }
+
+    private bool IsDue(PartitionTask task) => task.Uncommitted > 0 || (task.AtEnd && UntilHeartbeat(task) <= TimeSpan.Zero);
 
     private TimeSpan SinceFirst() => _uncommitted == 0 ? TimeSpan.Zero : _clock.GetElapsedTime(_firstUncommitted);
 

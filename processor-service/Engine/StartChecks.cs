@@ -17,8 +17,10 @@ public static class StartChecks
     /// <param name="Committed">The group's offset.</param>
     /// <param name="Progress">Last progress in the changelog.</param>
     /// <param name="Changelog">Name of the changelog.</param>
+    /// <param name="ChangelogMissingBelow">What the changelog held below this offset was removed and is not in a snapshot either.</param>
     public sealed record Facts(
-        string Topic, int Partition, int PartitionCount, int Generation, LogEnds Input, long? Committed, Progress? Progress, string Changelog)
+        string Topic, int Partition, int PartitionCount, int Generation, LogEnds Input, long? Committed, Progress? Progress, string Changelog,
+        long ChangelogMissingBelow = 0)
     {
         public string Place => $"{Topic} partition {Partition}";
     }
@@ -44,6 +46,10 @@ public static class StartChecks
             throw new ConfigurationException(
                 $"{facts.Changelog} holds generation {progress.Generation}, this process runs generation {facts.Generation}: "
                 + "set Processor:Generation to that one, or give the new generation topics of its own.");
+        if (facts.ChangelogMissingBelow > 0)
+            throw new ConfigurationException(
+                $"{facts.Changelog} partition {facts.Partition} begins at offset {facts.ChangelogMissingBelow}: a part of the state was removed with the "
+                + "records before it; its cleanup.policy must be compact and nothing else. Rebuild into a new generation, with topics of its own.");
         if (progress.PartitionCount != facts.PartitionCount)
             throw new ConfigurationException(
                 $"{facts.Topic} has {facts.PartitionCount} partitions, but was counted with {progress.PartitionCount}: users would move between "

@@ -14,6 +14,8 @@ public sealed partial class TaskStart(
     /// <summary>A changelog that brings nothing for this long, though its end was not reached, is taken for an absent broker.</summary>
     private static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(30);
 
+    private static readonly TimeSpan TellEvery = TimeSpan.FromSeconds(1);
+
     private readonly DeadLetterWriter _deadLetters = new(job.Topics.Input, options.DeadLetterBytes);
     private readonly SameTopicCheck _sameTopic = new(broker, job.Topics.Input, status, clock);
 
@@ -30,6 +32,8 @@ public sealed partial class TaskStart(
         var offsets = StableOffsets(input, assigned, cancellation);
         var kept = assigned.Where((p, i) => parked.TryGetValue(p, out var task) && offsets[i] == task.NextOffset).Select(p => parked[p]).ToArray();
         foreach (var task in kept) task.GoOn();
+        // Their folders are needed by whoever comes next, here or there.
+        foreach (var task in parked.Values.Except(kept)) task.Dispose();
         var fresh = assigned.Where(p => !Array.Exists(kept, task => task.Partition == p)).ToArray();
         if (fresh.Length == 0) return kept;
         return [.. kept, .. Start(fresh, [.. fresh.Select(p => offsets[assigned.ToList().IndexOf(p)])], cancellation)];
@@ -53,47 +57,69 @@ public sealed partial class TaskStart(
         }
     }
 
-    private IEnumerable<PartitionTask> Start(int[] partitions, long?[] committed, CancellationToken cancellation)
+    private List<PartitionTask> Start(int[] partitions, long?[] committed, CancellationToken cancellation)
     {
         var began = clock.GetTimestamp();
-        var ends = partitions.Select(p => broker.QueryEnds(job.Topics.Changelog, p)).ToArray();
-        var restores = partitions.Select((p, i) => new Restore(NewTask(p), ends[i])).ToArray();
-        Replay(restores, cancellation);
-
-        var known = new List<Progress>();
-        for (var i = 0; i < restores.Length; i++)
+        var restores = new List<PartitionRestore>();
+        try
         {
-            var (task, progress) = (restores[i].Task, restores[i].Progress);
-            var ofInput = broker.QueryEnds(job.Topics.Input, task.Partition);
-            var facts = new StartChecks.Facts(
-                job.Topics.Input, task.Partition, partitionCount, job.Generation, ofInput, committed[i], progress, job.Topics.Changelog);
-            var offset = StartChecks.StartOffset(facts, options.AcceptLostEvents);
-            if (progress is not null && task.Resume(progress) is { } refusal)
-                throw new Shared.Hosting.ConfigurationException($"{facts.Place}: {refusal}.");
-            if (progress is not null) known.Add(progress);
-            var expected = progress?.NextOffset ?? 0;
-            if (offset > expected) SkippedLost(logger, facts.Place, offset - expected, offset);
-            task.StartAt(offset, clock.GetUtcNow().ToUnixTimeMilliseconds());
-            Started(logger, facts.Place, offset, restores[i].Records);
+            foreach (var partition in partitions)
+            {
+                var ends = broker.QueryEnds(job.Topics.Changelog, partition);
+                restores.Add(new PartitionRestore(NewTask(partition), job, partitionCount, ends));
+                restores[^1].Begin();
+            }
+            Replay(restores, cancellation);
+            Replay([.. restores.Where(restore => restore.BeginsAnew())], cancellation);
+            var known = restores.Select((restore, i) => Resume(restore, committed[i])).OfType<Progress>().ToList();
+            _sameTopic.Check(known, cancellation);
         }
-        _sameTopic.Check(known, cancellation);
+        catch
+        {
+            foreach (var restore in restores) restore.Task.Dispose();
+            throw;
+        }
         EngineMetrics.RestoreDuration.Record(clock.GetElapsedTime(began).TotalSeconds);
-        return restores.Select(r => r.Task);
+        return [.. restores.Select(restore => restore.Task)];
+    }
+
+    /// <returns>What the changelog told, if anything.</returns>
+    private Progress? Resume(PartitionRestore restore, long? committed)
+    {
+        var (task, progress) = (restore.Task, restore.Progress);
+        var ofInput = broker.QueryEnds(job.Topics.Input, task.Partition);
+        var facts = new StartChecks.Facts(
+            job.Topics.Input, task.Partition, partitionCount, job.Generation, ofInput, committed, progress, job.Topics.Changelog, restore.MissingBelow);
+        var offset = StartChecks.StartOffset(facts, options.AcceptLostEvents);
+        if (progress is not null && task.Resume(progress) is { } refusal)
+            throw new Shared.Hosting.ConfigurationException($"{facts.Place}: {refusal}.");
+        var expected = progress?.NextOffset ?? 0;
+        if (offset > expected) SkippedLost(logger, facts.Place, offset - expected, offset);
+        task.StartAt(offset, clock.GetUtcNow().ToUnixTimeMilliseconds());
+        Started(logger, facts.Place, offset, restore.Records, restore.FromSnapshot ? " after its snapshot" : "");
+        return progress;
     }
 
     private PartitionTask NewTask(int partition) =>
         new(job, partition, partitionCount, job.CreateTask(partition, partitionCount), _deadLetters);
 
-    private void Replay(Restore[] restores, CancellationToken cancellation)
+    private void Replay(IReadOnlyList<PartitionRestore> restores, CancellationToken cancellation)
     {
         var open = restores.Where(r => !r.Done).ToDictionary(r => r.Task.Partition);
         if (open.Count == 0) return;
-        using var replay = broker.OpenReplay(job.Topics.Changelog, [.. open.Values.Select(r => new PartitionOffset(r.Task.Partition, r.Ends.Low))]);
+        using var replay = broker.OpenReplay(job.Topics.Changelog, [.. open.Values.Select(r => new PartitionOffset(r.Task.Partition, r.From))]);
         var heard = clock.GetTimestamp();
+        var told = heard;
         while (open.Count > 0)
         {
             cancellation.ThrowIfCancellationRequested();
             status.Beat();
+            if (clock.GetElapsedTime(told) >= TellEvery)
+            {
+                told = clock.GetTimestamp();
+                status.Restored = (restores.Sum(r => r.Position - r.From), restores.Sum(r => r.Ends.High - r.From));
+                Restoring(logger, status.RestoredPart, status.Restored.Total);
+            }
             if (!replay.TryRead(TimeSpan.FromMilliseconds(100), out var record))
             {
                 if (clock.GetElapsedTime(heard) > SilenceMax)
@@ -108,33 +134,11 @@ public sealed partial class TaskStart(
         EngineMetrics.RestoredRecords.Add(restores.Sum(r => r.Records));
     }
 
-    /// <summary>One partition on its way through its changelog.</summary>
-    private sealed class Restore(PartitionTask task, LogEnds ends)
-    {
-        public PartitionTask Task => task;
-        public LogEnds Ends => ends;
-        public Progress? Progress { get; private set; }
-        public long Records { get; private set; }
-        public bool Done { get; private set; } = ends.High <= ends.Low;
+    [LoggerMessage(EventId = 3012, Level = LogLevel.Information, Message = "Restoring: {Part:P0} of {Offsets} changelog offsets")]
+    private static partial void Restoring(ILogger logger, double part, long offsets);
 
-        public void Take(in LogRecord record)
-        {
-            if (record.IsEnd)
-            {
-                // Below the mark the end is that of the stable part: an open transaction of a former owner is waited for.
-                Done = record.Offset >= ends.High;
-                return;
-            }
-            Records++;
-            if (!RecordKeys.IsProgress(record.Key)) task.Task.Restore(record.Key, record.Value, record.Headers);
-            else if (RecordTypes.Is(record.Headers, RecordTypes.Progress, out var found)) Progress = Shared.Contracts.Progress.Parser.ParseFrom(record.Value);
-            else throw new InvalidDataException($"The changelog holds progress of type {found}, which this version does not know.");
-            Done = record.Offset + 1 >= ends.High;
-        }
-    }
-
-    [LoggerMessage(EventId = 3010, Level = LogLevel.Information, Message = "{Place} starts at offset {Offset} with {Records} changelog records restored")]
-    private static partial void Started(ILogger logger, string place, long offset, long records);
+    [LoggerMessage(EventId = 3010, Level = LogLevel.Information, Message = "{Place} starts at offset {Offset} with {Records} changelog records restored{After}")]
+    private static partial void Started(ILogger logger, string place, long offset, long records, string after);
 
     [LoggerMessage(EventId = 3011, Level = LogLevel.Warning, Message = "{Place}: {Lost} events were removed before they were counted; going on at {Offset}")]
     private static partial void SkippedLost(ILogger logger, string place, long lost, long offset);

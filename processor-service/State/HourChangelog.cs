@@ -11,9 +11,21 @@ namespace Tally.ProcessorService.State;
 /// </summary>
 public sealed class HourChangelog(int generation, int chunkHashes)
 {
+    /// <summary>
+    /// From this many hashes on, an open chunk is left as it is when at least <see cref="WorthAChunk"/> new ones come at once: under
+    /// backlog every hour of many changes with each commit, and writing the old hashes again would cost more than the record.
+    /// </summary>
+    private const int LeftAsItIs = 32;
+
+    private const int WorthAChunk = 16;
+
     /// <summary>Writes what changed in <paramref name="hour"/> since the last call: full chunks first, the open one last.</summary>
     public void Write(HourState hour, Action<byte[], byte[]> record)
     {
+        var written = hour.WrittenUsers + hour.WrittenIds;
+        if (written >= LeftAsItIs && hour.TailUsers.Count + hour.TailIds.Count - written >= WorthAChunk) hour.LeaveOpenChunk();
+        if (hour.LeavesOpenChunk) hour.OpenChunk++;
+        hour.LeavesOpenChunk = false;
         var users = hour.TailUsers.Items;
         var ids = hour.TailIds.Items;
         while (users.Length + ids.Length >= chunkHashes)
@@ -28,6 +40,7 @@ public sealed class HourChangelog(int generation, int chunkHashes)
         WriteChunk(hour, users, ids, record);
         hour.TailUsers.RemoveFirst(hour.TailUsers.Count - users.Length);
         hour.TailIds.RemoveFirst(hour.TailIds.Count - ids.Length);
+        (hour.WrittenUsers, hour.WrittenIds) = (hour.TailUsers.Count, hour.TailIds.Count);
     }
 
     /// <summary>
@@ -35,20 +48,21 @@ public sealed class HourChangelog(int generation, int chunkHashes)
     /// a part of what its newer one holds, so reading both does no harm.
     /// </summary>
     /// <exception cref="InvalidDataException">The record is damaged.</exception>
-    public void Read(ReadOnlySpan<byte> value, Dictionary<long, HourState> hours)
+    public void Read(ReadOnlySpan<byte> value, PartitionHours hours)
     {
         var chunk = Parse(value);
-        if (chunk.Generation != generation) return;
-        if (!hours.TryGetValue(chunk.Hour, out var hour)) hours.Add(chunk.Hour, hour = new HourState(chunk.Hour));
+        if (chunk.Generation != generation || hours.Dropped.Contains(chunk.Hour)) return;
+        var hour = hours.Get(chunk.Hour);
         var users = MemoryMarshal.Cast<byte, UInt128>(chunk.Users.Span);
         var ids = MemoryMarshal.Cast<byte, UInt128>(chunk.Ids.Span);
-        foreach (var user in users) hour.Users.Add(user);
-        foreach (var id in ids) hour.Ids.Add(id);
+        hours.Restore(hour, users, ids);
         if (chunk.Chunk < hour.OpenChunk) return;
         hour.OpenChunk = chunk.Chunk;
+        hour.LeavesOpenChunk = false;
         // The newest version of the open chunk is the tail, no more and no less: what an older one held may have moved to another chunk.
         hour.TailUsers.Replace(users);
         hour.TailIds.Replace(ids);
+        (hour.WrittenUsers, hour.WrittenIds) = (users.Length, ids.Length);
         hour.Clicks = chunk.Clicks;
         hour.Impressions = chunk.Impressions;
         hour.Duplicates = chunk.Duplicates;

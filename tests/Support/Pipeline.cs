@@ -44,7 +44,7 @@ public sealed class Pipeline : IAsyncDisposable
             ["--port", Port("redis"), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _folder.FullName]);
         Topics = ServiceProcess.Of("create-topics", "ProcessorService", key256, "create-topics");
         Command = Service("command", "CommandService", key256);
-        Processor = Service("processor", "ProcessorService", key256);
+        Processor = Service("processor", "ProcessorService", new(key256) { ["State__Directory"] = Path.Combine(_folder.FullName, "state") });
         Materializer = Service("materializer", "MaterializerService", stores);
         Query = Service("query", "QueryService", stores);
         Door = Service("door", "Gateway", new Dictionary<string, string>

@@ -11,3 +11,6 @@ public sealed class CorruptedException(string message, Exception? inner = null) 
 
 /// <summary>Nothing answers; nothing was changed.</summary>
 public sealed class BrokerAwayException(string message, Exception? inner = null) : SessionEndException(message, inner);
+
+/// <summary>State on local disk is damaged, or the disk takes nothing more: drop it and restore it from the changelog.</summary>
+public sealed class LocalStateException(string message, Exception? inner = null) : SessionEndException(message, inner);

@@ -1,11 +1,13 @@
 using Tally.ProcessorService.Engine;
+using Tally.ProcessorService.State;
 using Tally.Shared.Contracts;
 using Tally.Shared.Kafka;
 
 namespace Tally.ProcessorService.Jobs.HourlyAnalytics;
 
 /// <summary>Clicks, impressions and exact unique users per GMT hour.</summary>
-public sealed class HourlyAnalyticsJob(TopicNames topics, UserHasher hasher, int generation, int chunkHashes) : IJob
+public sealed class HourlyAnalyticsJob(
+    TopicNames topics, UserHasher hasher, int generation, int chunkHashes, StateStore? store = null, TimeSpan? retention = null) : IJob
 {
     public string Name => "hourly-analytics";
 
@@ -14,5 +16,5 @@ public sealed class HourlyAnalyticsJob(TopicNames topics, UserHasher hasher, int
     public int Generation => generation;
 
     public IJobTask CreateTask(int partition, int partitionCount) =>
-        new HourlyAnalyticsTask(partition, partitionCount, generation, chunkHashes, hasher);
+        new HourlyAnalyticsTask(partition, partitionCount, generation, chunkHashes, hasher, store, retention);
 }

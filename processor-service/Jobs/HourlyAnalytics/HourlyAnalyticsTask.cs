@@ -12,36 +12,69 @@ namespace Tally.ProcessorService.Jobs.HourlyAnalytics;
 /// Counts the events of one input partition per GMT hour: clicks, impressions, exact unique users. An id seen before in the hour changes
 /// nothing; the first one wins.
 /// </summary>
-public sealed class HourlyAnalyticsTask(int partition, int partitionCount, int generation, int chunkHashes, UserHasher hasher) : IJobTask
+public sealed class HourlyAnalyticsTask : IJobTask
 {
-    private readonly HourChangelog _changelog = new(generation, chunkHashes);
-    private readonly Dictionary<long, HourState> _hours = [];
+    /// <summary>While restoring, so many hashes are looked up on disk at a time.</summary>
+    private const int UnsettledMax = 1 << 16;
+
+    private readonly int _partition;
+    private readonly int _partitionCount;
+    private readonly int _generation;
+    private readonly UserHasher _hasher;
+    private readonly StateStore? _store;
+    private readonly LocalHours? _local;
+    private readonly PartitionHours? _memory;
+    private readonly HourChangelog _changelog;
+    private readonly HourRetention _retention;
     private readonly List<HourState> _touched = [];
+    private readonly List<Deferred> _deferred = [];
     private HourState? _latest;
     private KeyedBy _keyedBy;
 
-    /// <summary>Hours in hand, for tests and metrics.</summary>
-    public IReadOnlyDictionary<long, HourState> Hours => _hours;
+    public HourlyAnalyticsTask(
+        int partition, int partitionCount, int generation, int chunkHashes, UserHasher hasher, StateStore? store = null, TimeSpan? retention = null)
+    {
+        (_partition, _partitionCount, _generation, _hasher, _store) = (partition, partitionCount, generation, hasher, store);
+        _changelog = new HourChangelog(generation, chunkHashes);
+        _retention = new HourRetention(generation, retention);
+        _local = store?.Open("hourly-analytics", partition);
+        _memory = store is null ? new PartitionHours() : null;
+    }
+
+    public ILocalState? Local => _local;
+
+    private PartitionHours Hours => _memory ?? _local!.Hours;
 
     public void Restore(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, Headers? headers)
     {
-        if (!RecordTypes.Is(headers, RecordTypes.StateChunk, out var found))
-            throw new InvalidDataException($"The changelog holds a record of type {found}, which this version does not know.");
-        _changelog.Read(value, _hours);
+        if (RecordKeys.IsHoursDropped(key))
+        {
+            if (!RecordTypes.Is(headers, RecordTypes.HoursDropped, out var unknown)) throw Unknown(unknown);
+            _retention.Read(value, Hours);
+            return;
+        }
+        // A tombstone: the record of dropped hours beside it says the same for good.
+        if (value.Length == 0) return;
+        if (!RecordTypes.Is(headers, RecordTypes.StateChunk, out var found)) throw Unknown(found);
+        _changelog.Read(value, Hours);
+        if (Hours.UnsettledCount >= UnsettledMax) Settle(restoring: true);
+        _store?.Relieve();
     }
 
     public string? Resume(Progress progress)
     {
+        Settle(restoring: true);
+        _retention.Resume(progress.LastAppendMs);
         _keyedBy = progress.KeyedBy;
-        return progress.KeyFingerprint == hasher.Fingerprint
+        return progress.KeyFingerprint == _hasher.Fingerprint
             ? null
             : $"the hash key changed: every user would count as new; set HashKey:File to the key with fingerprint {progress.KeyFingerprint} "
-                + $"(this one has {hasher.Fingerprint}), or rebuild into a new generation";
+                + $"(this one has {_hasher.Fingerprint}), or rebuild into a new generation";
     }
 
     public void Describe(Progress progress)
     {
-        progress.KeyFingerprint = hasher.Fingerprint;
+        progress.KeyFingerprint = _hasher.Fingerprint;
         progress.KeyedBy = _keyedBy;
     }
 
@@ -61,14 +94,20 @@ public sealed class HourlyAnalyticsTask(int partition, int partitionCount, int g
         if (keyed.Length == 0) return Invalid("The event has no user.");
         // A user who met another partition would count twice.
         if (!record.Key.SequenceEqual(keyed)) return Invalid("The key is not the user of the event.");
-        if (Murmur2.Partition(record.Key, partitionCount) is var home && home != partition)
+        if (Murmur2.Partition(record.Key, _partitionCount) is var home && home != _partition)
             return Invalid($"The key belongs to partition {home}: the producer does not partition by murmur2.");
         if (_keyedBy == KeyedBy.Unspecified) _keyedBy = keyedBy;
         if (_keyedBy != keyedBy)
             return Outcome.DeadLetter(DeadLetterReasons.MixedKeying, "The topic is filled with the other kind of user key; one topic is filled one way.");
 
-        var user = keyedBy == KeyedBy.UserHash ? BinaryPrimitives.ReadUInt128LittleEndian(keyed) : hasher.HashUser(keyed);
+        var user = keyedBy == KeyedBy.UserHash ? BinaryPrimitives.ReadUInt128LittleEndian(keyed) : _hasher.HashUser(keyed);
         return Count(fields, user, record.TimestampMs);
+    }
+
+    public Settled Settle()
+    {
+        if (_deferred.Count == 0 && !Hours.HasUnsettled) return default;
+        return Settle(restoring: false);
     }
 
     public void Emit(long nextOffset, IEmit emit)
@@ -76,52 +115,122 @@ public sealed class HourlyAnalyticsTask(int partition, int partitionCount, int g
         foreach (var hour in _touched)
         {
             if (hour.CountsChanged)
-                emit.Output(RecordKeys.HourPartial(hour.Hour, partition), Partial(hour, nextOffset).ToByteArray(), RecordTypes.HourPartial);
+                emit.Output(RecordKeys.HourPartial(hour.Hour, _partition), Partial(hour, nextOffset).ToByteArray(), RecordTypes.HourPartial);
             _changelog.Write(hour, (key, value) => emit.Changelog(key, value, RecordTypes.StateChunk));
             hour.Touched = hour.CountsChanged = false;
         }
         _touched.Clear();
+        if (_retention.DropExpired(Hours, emit)) _latest = null;
+    }
+
+    public void Dispose()
+    {
+        _memory?.Dispose();
+        _local?.Dispose();
     }
 
     private Outcome Count(in EventFields fields, UInt128 user, long appendedMs)
     {
-        var hour = Hour(Shared.Contracts.Hours.Of(fields.TimestampMs));
+        var number = Shared.Contracts.Hours.Of(fields.TimestampMs);
+        _retention.Saw(appendedMs);
+        if (Hours.Dropped.Contains(number))
+            return Outcome.DeadLetter(
+                DeadLetterReasons.HourExpired, "The state of the event's hour was dropped (State:Retention): whether it counts can no longer be told.");
+        var hour = Hour(number);
         if (!hour.Touched)
         {
             hour.Touched = true;
             _touched.Add(hour);
         }
+        hour.Heat++;
         hour.LastEventMs = Math.Max(hour.LastEventMs, appendedMs);
-        if (fields.IdHash.Length > 0 && !hour.AddId(BinaryPrimitives.ReadUInt128LittleEndian(fields.IdHash)))
+        var outcome = Count(hour, fields, user);
+        if (_store is { Budget: { IsExceeded: true } or { IsPressed: true } }) _store.Relieve();
+        return outcome;
+    }
+
+    private Outcome Count(HourState hour, in EventFields fields, UInt128 user)
+    {
+        if (fields.IdHash.Length > 0)
         {
-            hour.Duplicates++;
-            return Outcome.Duplicate;
+            var id = BinaryPrimitives.ReadUInt128LittleEndian(fields.IdHash);
+            switch (Hours.AddId(hour, id))
+            {
+                case Seen.Unsettled:
+                    _deferred.Add(new Deferred(hour, id, user, fields.Kind));
+                    return Outcome.Deferred;
+                case Seen.Known:
+                // Whatever becomes of the first with this id, it is not this one that counts.
+                case Seen.UnsettledBefore:
+                    hour.Duplicates++;
+                    return Outcome.Duplicate;
+            }
         }
-        hour.AddUser(user);
-        if (fields.Kind == (int)EventKind.Click) hour.Clicks++;
+        Count(hour, fields.Kind, user);
+        return Outcome.Counted;
+    }
+
+    private void Count(HourState hour, int kind, UInt128 user)
+    {
+        Hours.AddUser(hour, user);
+        if (kind == (int)EventKind.Click) hour.Clicks++;
         else hour.Impressions++;
         hour.CountsChanged = true;
-        return Outcome.Counted;
+    }
+
+    /// <summary>Looks up on disk what the filters could not tell: ids first, then users, those of events among them whose id proved new.</summary>
+    private Settled Settle(bool restoring)
+    {
+        var settled = default(Settled);
+        void Look()
+        {
+            Hours.SettleIds(restoring);
+            var counted = 0;
+            foreach (var (hour, id, user, kind) in _deferred)
+            {
+                // It was not in memory when it came, so now it is there only if it was nowhere else.
+                if (hour.Ids.Contains(id))
+                {
+                    Count(hour, kind, user);
+                    counted++;
+                }
+                else
+                {
+                    hour.Duplicates++;
+                }
+            }
+            settled = new Settled(counted, _deferred.Count - counted);
+            _deferred.Clear();
+            Hours.SettleUsers(restoring);
+            Hours.Settled();
+        }
+        if (_local is null) Look();
+        else _local.Guard(Look);
+        return settled;
     }
 
     private HourState Hour(long number)
     {
         // Nearly all events are of the hour of the event before.
         if (_latest is { } latest && latest.Hour == number) return latest;
-        if (!_hours.TryGetValue(number, out var hour)) _hours.Add(number, hour = new HourState(number));
-        return _latest = hour;
+        return _latest = Hours.Get(number);
     }
 
     private HourPartial Partial(HourState hour, long nextOffset) => new()
     {
         Hour = hour.Hour,
-        Partition = partition,
+        Partition = _partition,
         Clicks = hour.Clicks,
         Impressions = hour.Impressions,
         UniqueUsers = hour.Users.Count,
-        Generation = generation,
+        Generation = _generation,
         NextOffset = nextOffset,
     };
 
+    private static InvalidDataException Unknown(string? type) => new($"The changelog holds a record of type {type}, which this version does not know.");
+
     private static Outcome Invalid(string message) => Outcome.DeadLetter(DeadLetterReasons.InvalidEvent, message);
+
+    /// <summary>An event whose id may rest on disk.</summary>
+    private readonly record struct Deferred(HourState Hour, UInt128 Id, UInt128 User, int Kind);
 }

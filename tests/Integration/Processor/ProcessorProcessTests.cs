@@ -93,6 +93,7 @@ public sealed class ProcessorProcessTests
             ["Kafka__Partitions"] = "4",
             ["HashKey__Value"] = Key,
             ["Http__Port"] = port.ToString(CultureInfo.InvariantCulture),
+            ["State__Directory"] = Path.Combine(TestContext.CurrentContext.WorkDirectory, "state", port.ToString(CultureInfo.InvariantCulture)),
         };
         foreach (var (name, value) in more) environment[name] = value;
         var process = ServiceProcess.Of("processor-service", "ProcessorService", environment, verb is null ? [] : [verb]);

@@ -12,12 +12,12 @@ public sealed class HourChangelogTests
     public void What_is_restored_equals_what_was_counted_whether_the_topic_was_compacted_or_not([Range(1, 60)] int seed)
     {
         var random = new Random(seed);
-        var hours = new Dictionary<long, HourState>();
+        var hours = new PartitionHours();
         var log = new List<(byte[] Key, byte[] Value)>();
         var changelog = new HourChangelog(1, ChunkHashes);
         for (var commit = random.Next(1, 30); commit > 0; commit--)
         {
-            foreach (var hour in CountSome(random, hours)) changelog.Write(hours[hour], (key, value) => log.Add((key, value)));
+            foreach (var hour in CountSome(random, hours)) changelog.Write(hours.Get(hour), (key, value) => log.Add((key, value)));
         }
 
         var compacted = log.GroupBy(r => Encoding.ASCII.GetString(r.Key)).Select(g => g.Last());
@@ -26,7 +26,7 @@ public sealed class HourChangelogTests
         var halfway = log.Where((r, i) => i >= cut || !log.Skip(i + 1).Take(cut - i).Any(later => later.Key.AsSpan().SequenceEqual(r.Key)));
         foreach (var records in new[] { log, InOrder(log, compacted), halfway })
         {
-            var restored = new Dictionary<long, HourState>();
+            var restored = new PartitionHours();
             foreach (var record in records) changelog.Read(record.Value, restored);
             AssertEqual(restored, hours, $"seed {seed}");
         }
@@ -36,15 +36,15 @@ public sealed class HourChangelogTests
     public void A_restored_hour_goes_on_as_if_nothing_had_happened([Range(1, 30)] int seed)
     {
         var random = new Random(seed);
-        var kept = new Dictionary<long, HourState>();
+        var kept = new PartitionHours();
         var log = new List<(byte[] Key, byte[] Value)>();
         var changelog = new HourChangelog(1, ChunkHashes);
         for (var commit = 0; commit < 20; commit++)
         {
-            foreach (var hour in CountSome(random, kept)) changelog.Write(kept[hour], (key, value) => log.Add((key, value)));
+            foreach (var hour in CountSome(random, kept)) changelog.Write(kept.Get(hour), (key, value) => log.Add((key, value)));
             if (random.Next(3) > 0) continue;
             // Only the last version of a key is sure to be there.
-            var restored = new Dictionary<long, HourState>();
+            var restored = new PartitionHours();
             foreach (var record in InOrder(log, log.GroupBy(r => Encoding.ASCII.GetString(r.Key)).Select(g => g.Last()))) changelog.Read(record.Value, restored);
             AssertEqual(restored, kept, $"seed {seed}, commit {commit}");
             kept = restored;
@@ -74,26 +74,26 @@ public sealed class HourChangelogTests
     {
         var hour = new HourState(5);
         hour.AddUser(1);
-        var hours = new Dictionary<long, HourState>();
+        var hours = new PartitionHours();
         new HourChangelog(2, ChunkHashes).Write(hour, (_, value) => new HourChangelog(1, ChunkHashes).Read(value, hours));
-        Assert.That(hours, Is.Empty);
+        Assert.That(hours.All, Is.Empty);
     }
 
     [TestCase(new byte[] { 255, 255, 255 })]
     [TestCase(new byte[] { 66, 3, 1, 2, 3 }, TestName = "users of 3 bytes")]
     public void A_damaged_chunk_is_refused(byte[] value) =>
-        Assert.That(() => new HourChangelog(0, ChunkHashes).Read(value, []), Throws.TypeOf<InvalidDataException>());
+        Assert.That(() => new HourChangelog(0, ChunkHashes).Read(value, new PartitionHours()), Throws.TypeOf<InvalidDataException>());
 
-    private static HashSet<long> CountSome(Random random, Dictionary<long, HourState> hours)
+    private static HashSet<long> CountSome(Random random, PartitionHours hours)
     {
         var touched = new HashSet<long>();
         for (var n = random.Next(1, 40); n > 0; n--)
         {
             var number = random.Next(3);
             touched.Add(number);
-            if (!hours.TryGetValue(number, out var hour)) hours.Add(number, hour = new HourState(number));
+            var hour = hours.Get(number);
             hour.LastEventMs++;
-            if (random.Next(2) == 0 && !hour.AddId((UInt128)random.Next(200)))
+            if (random.Next(2) == 0 && hour.AddId((UInt128)random.Next(200)) != Seen.New)
             {
                 hour.Duplicates++;
                 continue;
@@ -115,12 +115,12 @@ public sealed class HourChangelogTests
         return chunks;
     }
 
-    private static void AssertEqual(Dictionary<long, HourState> actual, Dictionary<long, HourState> expected, string why)
+    private static void AssertEqual(PartitionHours actual, PartitionHours expected, string why)
     {
-        Assert.That(actual.Keys, Is.EquivalentTo(expected.Keys), why);
-        foreach (var (number, hour) in expected)
+        Assert.That(actual.All.Keys, Is.EquivalentTo(expected.All.Keys), why);
+        foreach (var (number, hour) in expected.All)
         {
-            var same = actual[number];
+            var same = actual.All[number];
             Assert.That(
                 (same.Clicks, same.Impressions, same.Duplicates, same.LastEventMs, same.Users.Count, same.Ids.Count),
                 Is.EqualTo((hour.Clicks, hour.Impressions, hour.Duplicates, hour.LastEventMs, hour.Users.Count, hour.Ids.Count)), why);

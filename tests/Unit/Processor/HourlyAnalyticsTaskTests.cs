@@ -180,6 +180,8 @@ public sealed class HourlyAnalyticsTaskTests
 
         public void Changelog(byte[] key, byte[] value, byte[] type) => Chunks.Add(StateChunk.Parser.ParseFrom(value));
 
+        public void ChangelogTombstone(byte[] key) => Assert.Fail("nothing is dropped here");
+
         public Dictionary<long, (long Clicks, long Impressions, long Users)> Hours() =>
             Partials.GroupBy(p => p.Hour).ToDictionary(g => g.Key, g => (g.Last().Clicks, g.Last().Impressions, g.Last().UniqueUsers));
     }

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 using Tally.ProcessorService.Engine;
+using Tally.ProcessorService.State;
 using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
 using Tally.Shared.Kafka;
@@ -17,6 +18,7 @@ public sealed class ProcessorOptionsTests
     public void Appsettings_lists_every_key_with_its_default() => Assert.Multiple(() =>
     {
         AssertDefaults(ProcessorOptions.Section, new ProcessorOptions());
+        AssertDefaults(StateOptions.Section, new StateOptions());
         AssertDefaults(KafkaOptions.Section, new KafkaOptions());
         AssertDefaults(HashKeyOptions.Section, new HashKeyOptions());
         AssertDefaults(HttpOptions.Section, new HttpOptions { Port = 8083 });

@@ -1,0 +1,119 @@
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using Tally.ProcessorService.Engine;
+using Tally.ProcessorService.Engine.Broker;
+using Tally.ProcessorService.Jobs.HourlyAnalytics;
+using Tally.ProcessorService.State;
+using Tally.ProcessorService.State.Runs;
+using Tally.Shared.Contracts;
+using Tally.Shared.Kafka;
+
+namespace Tally.Tests.Unit.Processor;
+
+/// <summary>
+/// The engine with its job on one thread: broker, disk, clock and chance are all in memory and in hand. Everything produced goes through
+/// a plain recount too.
+/// </summary>
+public sealed class Simulation : IDisposable
+{
+    public const int Partitions = 3;
+    public static readonly TopicNames Topics = new();
+
+    private StateStore? _store;
+
+    public Simulation() => Broker = new MemoryBroker(Partitions, Clock);
+
+    public ManualClock Clock { get; } = new();
+    public MemoryBroker Broker { get; }
+    public MemoryFiles Files { get; } = new();
+    public ProcessorOptions Options { get; } = new() { ChunkHashes = 8, BacklogCommitRecords = 40 };
+    public Recount Oracle { get; } = new();
+
+    /// <summary>Null keeps all state in memory.</summary>
+    public StateOptions? State { get; set; }
+
+    public StateStore? Store => _store;
+
+    /// <summary>Records written to the input.</summary>
+    public int Produced { get; private set; }
+
+    /// <summary>How many of them are poison.</summary>
+    public int Poison { get; private set; }
+
+    public void Dispose()
+    {
+        EndProcess();
+        Broker.Dispose();
+    }
+
+    /// <summary>The process ends: what was in memory is gone, files stay.</summary>
+    public void EndProcess()
+    {
+        _store?.Dispose();
+        _store = null;
+    }
+
+    /// <returns>True when the session ended in order, false when a fault ended it.</returns>
+    public bool RunUntilIdle(TimeSpan? longer = null, UserHasher? hasher = null, Action? whenIdle = null)
+    {
+        using var stop = new CancellationTokenSource();
+        var until = Clock.GetUtcNow() + (longer ?? TimeSpan.FromMilliseconds(1_500));
+        Broker.Idle = () =>
+        {
+            whenIdle?.Invoke();
+            if (Clock.GetUtcNow() >= until) stop.Cancel();
+        };
+        if (State is not null) _store ??= new StateStore(State, "sim", Files, new InlineWorker(), Clock, NullLogger.Instance, leafHashes: 16);
+        var job = new HourlyAnalyticsJob(Topics, hasher ?? Events.Hasher, Options.Generation, Options.ChunkHashes, _store, State?.Retention);
+        var session = new Session(Broker, job, Options, Partitions, Status = new EngineStatus(Clock), Clock, NullLogger.Instance);
+        try
+        {
+            session.Run(stop.Token);
+            return true;
+        }
+        catch (SessionEndException)
+        {
+            return false;
+        }
+    }
+
+    /// <returns>How many of the records are poison.</returns>
+    public int Produce(Random random, int count, Recount? oracle = null)
+    {
+        var poison = 0;
+        for (var i = 0; i < count; i++)
+        {
+            if (random.Next(25) == 0)
+            {
+                poison++;
+                Broker.Append(Topics.Events, random.Next(Partitions), null, [1, 2, 3], []);
+                continue;
+            }
+            var (user, hour) = ($"user-{random.Next(30)}", random.Next(4));
+            var kind = random.Next(2) == 0 ? EventKind.Click : EventKind.Impression;
+            var id = random.Next(2) == 0 ? $"id-{random.Next(10)}" : null;
+            var made = Events.Hashed(user, (hour * Hours.MillisecondsPerHour) + i, kind, id);
+            Broker.Append(Topics.Events, made.Partition(Partitions), made.Key, made.Value, made.Headers);
+            (oracle ?? Oracle).Take(user, hour, kind, id);
+        }
+        Produced += count;
+        Poison += poison;
+        return poison;
+    }
+
+    public Dictionary<long, (long Clicks, long Impressions, long Users)> ReadHours()
+    {
+        var partials = Enumerable.Range(0, Partitions)
+            .SelectMany(p => Broker.Committed(Topics.Hours, p).Where(e => !RecordKeys.IsProgress(e.Key))
+                .GroupBy(e => Encoding.ASCII.GetString(e.Key!)).Select(g => HourPartial.Parser.ParseFrom(g.Last().Value)));
+        return partials.GroupBy(h => h.Hour).ToDictionary(g => g.Key, g => (g.Sum(h => h.Clicks), g.Sum(h => h.Impressions), g.Sum(h => h.UniqueUsers)));
+    }
+
+    public IEnumerable<MemoryBroker.Entry> DeadLetters() => Enumerable.Range(0, Partitions).SelectMany(p => Broker.Committed(Topics.DeadLetter, p));
+
+    public long Outcomes() => Enumerable.Range(0, Partitions)
+        .Select(p => Progress.Parser.ParseFrom(Broker.Committed(Topics.Hours, p).Last().Value).Outcomes)
+        .Sum(o => o.Counted + o.Duplicate + o.DeadLettered.Values.Sum());
+
+    public EngineStatus? Status { get; private set; }
+}
