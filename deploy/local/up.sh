@@ -75,7 +75,8 @@ if [ ! -f "$DATA/topics-$PARTITIONS" ] || [ -n "$BOOTSTRAP" ]; then
     die "the topics could not be made: $(grep -v '^{' "$logs/topics.log" | tail -n 1)"
   touch "$DATA/topics-$PARTITIONS"
 fi
-INSTANCE_SETTING=Processor__Instance instances processor ProcessorService "$PROCESSOR" "$PROCESSOR_PORT" PROCESSOR_PORT HashKey__File="$DATA/hash.key"
+INSTANCE_SETTING=Processor__Instance instances processor ProcessorService "$PROCESSOR" "$PROCESSOR_PORT" PROCESSOR_PORT HashKey__File="$DATA/hash.key" \
+  State__Directory="$DATA/state"
 INSTANCE_SETTING=Materializer__Instance instances materializer MaterializerService "$MATERIALIZER" "$MATERIALIZER_PORT" MATERIALIZER_PORT "$redis" "$archive"
 instances query QueryService "$QUERY" "$QUERY_PORT" QUERY_PORT "$redis" "$archive"
 instances command CommandService "$COMMAND" "$COMMAND_PORT" COMMAND_PORT HashKey__File="$DATA/hash.key"
