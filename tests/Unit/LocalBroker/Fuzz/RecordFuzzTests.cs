@@ -38,7 +38,7 @@ public sealed class RecordFuzzTests
                 ErrorCode error = BatchValidation.Check(batch, 8, Compacted, 1_000_000, out _).Error;
                 answers[error] = answers.GetValueOrDefault(error) + 1;
                 if (error == ErrorCode.None)
-                    RecordKeys.FirstAtOrAfter(batch, random.NextInt64());
+                    RecordKeys.FirstAtOrAfter(batch, random.NextInt64(), 0);
             }
             catch (Exception e)
             {
