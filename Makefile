@@ -33,7 +33,7 @@ chaos-services: ## the fault tests again and again, services started in orders d
 fuzz: ## broken requests and record batches against local-broker's decoders (COUNT=1000000 SEED=n)
 	@COUNT=$${COUNT:-1000000} HANG_TIMEOUT=20m SUITES=Unit FILTER=LocalBroker.Fuzz deploy/test.sh
 
-bench: ## measure against baselines of the same run (bench/README.md)
+bench: ## measure against baselines of the same run (docs/performance.md)
 	@bench/run.sh
 
 packages: ## find out again which package set restores here

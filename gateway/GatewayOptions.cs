@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
 
 namespace Tally.Gateway;
 
@@ -16,4 +17,19 @@ public sealed class GatewayOptions
     /// <summary>How long an answer may take, 1 s to 5 min.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00", ErrorMessage = "Gateway:Timeout must be from 1 s to 5 min.")]
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>Each address is one.</summary>
+public sealed class GatewayOptionsCheck : IValidateOptions<GatewayOptions>
+{
+    public ValidateOptionsResult Validate(string? name, GatewayOptions options)
+    {
+        var failures = Wrong("Gateway:Command", options.Command).Concat(Wrong("Gateway:Query", options.Query)).ToList();
+        return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
+    }
+
+    private static IEnumerable<string> Wrong(string key, string[] addresses) =>
+        from address in addresses.Index()
+        where !Uri.TryCreate(address.Item, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https")
+        select $"{key}:{address.Index} is '{address.Item}': set it to an address such as http://127.0.0.1:8081.";
 }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using Tally.Gateway;
 using Tally.Shared.Hosting;
 
@@ -7,6 +8,7 @@ return await ServiceRun.RunAsync("gateway", () =>
     var builder = WebApplication.CreateBuilder(args);
     builder.AddServiceDefaults("gateway", defaultPort: 8080);
     builder.Services.AddValidatedOptions<GatewayOptions>(GatewayOptions.Section);
+    builder.Services.AddSingleton<IValidateOptions<GatewayOptions>, GatewayOptionsCheck>();
     builder.AddForwarding();
 
     var app = builder.Build();

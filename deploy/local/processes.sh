@@ -18,7 +18,8 @@ port_answers() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
 
 claim_port() { # NAME PORT VARIABLE
   port_answers "$2" || return 0
-  die "port $2, which $1 needs, is in use: stop what listens there, or choose another port with \`make up $3=$(($2 + 10000))\`"
+  local other=$(($2 > 55000 ? $2 - 10000 : $2 + 10000))
+  die "port $2, which $1 needs, is in use: stop what listens there, or choose another port with \`make up $3=$other\`"
 }
 
 launch() { # NAME PORT COMMAND...: in the background, output to data/logs/NAME.log

@@ -1,7 +1,12 @@
 # shellcheck shell=bash disable=SC2154,SC2034
 # Settings of the local mode, each changeable by one variable: `make up COMMAND_PORT=18081`. Sourced by the other scripts here.
+die() {
+  echo "tally: $*" >&2
+  exit 1
+}
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-DATA=${DATA:-$root/data}
+DATA=$(realpath -m "${DATA:-$root/data}")
 BIND=${BIND:-127.0.0.1}
 DOOR_PORT=${DOOR_PORT:-8080}
 COMMAND_PORT=${COMMAND_PORT:-8081}
@@ -23,7 +28,9 @@ run=$DATA/run
 logs=$DATA/logs
 bootstrap=${BOOTSTRAP:-127.0.0.1:$KAFKA_PORT}
 
-die() {
-  echo "tally: $*" >&2
-  exit 1
+whole() { # VARIABLE LEAST MOST
+  [[ ${!1} =~ ^[0-9]{1,6}$ ]] && ((10#${!1} >= $2 && 10#${!1} <= $3)) || die "$1 is '${!1}': it must be a whole number from $2 to $3"
 }
+for variable in {DOOR,COMMAND,QUERY,PROCESSOR,MATERIALIZER,KAFKA,REDIS}_PORT; do whole "$variable" 1 65535; done
+for variable in COMMAND QUERY PROCESSOR MATERIALIZER; do whole "$variable" 1 16; done
+whole PARTITIONS 1 1024

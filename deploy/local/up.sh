@@ -7,7 +7,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/dependencies.sh"
 . "$here/build.sh"
 
-mkdir -p "$run" "$logs"
+mkdir -p "$run" "$logs" "$DATA/redis" "$DATA/broker" 2> /dev/null && [ -w "$run" ] && [ -w "$logs" ] ||
+  die "the data folder $DATA cannot be made or written: see to its rights, or give another with \`make up DATA=folder\`"
 chmod 700 "$DATA"
 exec 9> "$run/lock"
 flock -n 9 || die "another \`make up\` is at work in $DATA; wait for it"
@@ -52,15 +53,17 @@ instances() { # NAME PROJECT COUNT PORT VARIABLE [SETTING=VALUE...]: NAME, NAME-
   done
 }
 
-addresses() { # SETTING COUNT PORT
-  local n
-  for n in $(seq 1 "$2"); do echo "$1__$((n - 1))=http://127.0.0.1:$(($3 + (n - 1) * 100))"; done
+addresses() { # SETTING NAME: of every instance that runs, those started before included
+  local n=0 name
+  for name in $(names | grep -E "^$2(-[0-9]+)?\$"); do
+    echo "$1__$n=http://127.0.0.1:$(cat "$run/$name.port")"
+    n=$((n + 1))
+  done
 }
 
 redis_answers() { [ "$(redis-cli -p "$REDIS_PORT" ping 2> /dev/null)" = PONG ]; }
 
 hash_key
-mkdir -p "$DATA/redis" "$DATA/broker"
 [ -n "$BOOTSTRAP" ] || begin local-broker "$KAFKA_PORT" KAFKA_PORT dotnet "$(program LocalBroker)" --data "$DATA/broker" --port "$KAFKA_PORT"
 begin redis "$REDIS_PORT" REDIS_PORT redis-server --bind 127.0.0.1 --port "$REDIS_PORT" --dir "$DATA/redis" \
   --save "60 1" --appendonly no --maxmemory-policy noeviction
@@ -71,7 +74,7 @@ archive="Archive__ConnectionString=${ARCHIVE:-Data Source=$DATA/archive.db}"
 redis="Redis__Endpoints=127.0.0.1:$REDIS_PORT"
 if [ ! -f "$DATA/topics-$PARTITIONS" ] || [ -n "$BOOTSTRAP" ]; then
   env Kafka__BootstrapServers="$bootstrap" Kafka__Partitions="$PARTITIONS" HashKey__File="$DATA/hash.key" \
-    dotnet "$(program ProcessorService)" create-topics >> "$logs/topics.log" 2>&1 ||
+    dotnet "$(program ProcessorService)" create-topics --wait 15 >> "$logs/topics.log" 2>&1 ||
     die "the topics could not be made: $(grep -v '^{' "$logs/topics.log" | tail -n 1)"
   touch "$DATA/topics-$PARTITIONS"
 fi
@@ -80,7 +83,10 @@ INSTANCE_SETTING=Processor__Instance instances processor ProcessorService "$PROC
 INSTANCE_SETTING=Materializer__Instance instances materializer MaterializerService "$MATERIALIZER" "$MATERIALIZER_PORT" MATERIALIZER_PORT "$redis" "$archive"
 instances query QueryService "$QUERY" "$QUERY_PORT" QUERY_PORT "$redis" "$archive"
 instances command CommandService "$COMMAND" "$COMMAND_PORT" COMMAND_PORT HashKey__File="$DATA/hash.key"
-mapfile -t doors < <(addresses Gateway__Command "$COMMAND" "$COMMAND_PORT"; addresses Gateway__Query "$QUERY" "$QUERY_PORT")
+mapfile -t doors < <(addresses Gateway__Command command; addresses Gateway__Query query)
+# A door that leads elsewhere, because instances were added, opens anew.
+if alive gateway && [ "$(cat "$run/doors" 2> /dev/null)" != "${doors[*]}" ]; then end gateway; fi
+echo "${doors[*]}" > "$run/doors"
 service gateway Gateway "$DOOR_PORT" DOOR_PORT "${doors[@]}"
 
 for name in $(names); do

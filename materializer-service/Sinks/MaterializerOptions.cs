@@ -21,6 +21,7 @@ public sealed class MaterializerOptions
     /// Name of this process slot, the same after every restart and unlike that of any other running instance; <c>{host}</c> stands for the host's name.
     /// </summary>
     [RegularExpression("^[A-Za-z0-9._-]{1,100}$", ErrorMessage = "Materializer:Instance must be 1 to 100 letters, digits, dots, dashes or underscores.")]
+    [Required(ErrorMessage = "Materializer:Instance must be 1 to 100 letters, digits, dots, dashes or underscores.")]
     public string Instance { get; set => field = InstanceName.Of(value); } = "1";
 
     /// <summary>Joins the groups under the instance's name, so that a killed instance that comes back takes its partitions at once.</summary>

@@ -13,6 +13,7 @@ public sealed class ProcessorOptions
 
     /// <summary>Which engine runs the job: <c>native</c>, or <c>streamiz</c> where its package is part of the build.</summary>
     [RegularExpression("^(native|streamiz)$", ErrorMessage = "Processor:Engine must be native or streamiz.")]
+    [Required(ErrorMessage = "Processor:Engine must be native or streamiz.")]
     public string Engine { get; set; } = Native;
 
     /// <summary>Consumer group; the instances that share the partitions have the same one.</summary>
@@ -27,6 +28,7 @@ public sealed class ProcessorOptions
     /// Name of this process slot, the same after every restart and unlike that of any other running instance; <c>{host}</c> stands for the host's name.
     /// </summary>
     [RegularExpression("^[A-Za-z0-9._-]{1,100}$", ErrorMessage = "Processor:Instance must be 1 to 100 letters, digits, dots, dashes or underscores.")]
+    [Required(ErrorMessage = "Processor:Instance must be 1 to 100 letters, digits, dots, dashes or underscores.")]
     public string Instance { get; set => field = InstanceName.Of(value); } = "1";
 
     /// <summary>

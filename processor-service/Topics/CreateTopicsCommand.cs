@@ -29,9 +29,9 @@ public static class CreateTopicsCommand
             await EnsureAsync(options, wait, logger, TimeProvider.System).ConfigureAwait(false);
             return 0;
         }
-        catch (Exception e) when (e is ConfigurationException or InvalidOperationException or KafkaException or Microsoft.Extensions.Options.OptionsValidationException)
+        catch (Exception e) when (ServiceRun.Sentence(e) is not null || e is InvalidOperationException or KafkaException)
         {
-            await Console.Error.WriteLineAsync($"processor-service {Verb}: {e.Message.ReplaceLineEndings(" ")}").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync($"processor-service {Verb}: {ServiceRun.Sentence(e) ?? e.Message.ReplaceLineEndings(" ")}").ConfigureAwait(false);
             return e is KafkaException ? ServiceRun.Failed : ServiceRun.WrongConfiguration;
         }
     }
@@ -46,8 +46,11 @@ public static class CreateTopicsCommand
                 await TopicCreation.EnsureAsync(options, logger, CancellationToken.None).ConfigureAwait(false);
                 return;
             }
-            catch (KafkaException e) when (IsForNow(e) && clock.GetElapsedTime(began) < wait)
+            catch (KafkaException e) when (IsForNow(e))
             {
+                if (clock.GetElapsedTime(began) >= wait)
+                    throw new ConfigurationException($"no Kafka at Kafka:BootstrapServers ({options.BootstrapServers}) made the topics in {wait.TotalSeconds:0} s "
+                        + $"({e.Error.Reason}): start it, or set the address of one that runs.", e);
                 await Task.Delay(Between, clock).ConfigureAwait(false);
             }
         }

@@ -16,10 +16,10 @@ public sealed class HttpOptions
     public int Port { get; set; }
 
     /// <summary>Largest request body in bytes, 1 KiB to 1 GiB.</summary>
-    [Range(1024, 1L << 30, ErrorMessage = "Http:MaxBodyBytes must be from 1024 to 1073741824.")]
+    [Range(typeof(long), "1024", "1073741824", ErrorMessage = "Http:MaxBodyBytes must be from 1024 to 1073741824.")]
     public long MaxBodyBytes { get; set; } = 64 * 1024;
 
     /// <summary>Open connections at once, 1 to 100,000.</summary>
-    [Range(1, 100_000, ErrorMessage = "Http:MaxConnections must be from 1 to 100000.")]
+    [Range(typeof(long), "1", "100000", ErrorMessage = "Http:MaxConnections must be from 1 to 100000.")]
     public long MaxConnections { get; set; } = 10_000;
 }

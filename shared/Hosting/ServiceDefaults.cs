@@ -43,16 +43,6 @@ public static class ServiceDefaults
         return builder;
     }
 
-    /// <summary>Options bound strictly (a key nobody knows is refused by name), checked before the service starts.</summary>
-    public static IServiceCollection AddValidatedOptions<T>(this IServiceCollection services, string section) where T : class
-    {
-        services.AddOptions<T>()
-            .BindConfiguration(section, binder => binder.ErrorOnUnknownConfiguration = true)
-            .ValidateDataAnnotations()
-            .ValidateOnStart();
-        return services;
-    }
-
     private static void AddLogs(WebApplicationBuilder builder)
     {
         builder.Logging.ClearProviders();
@@ -76,6 +66,8 @@ public static class ServiceDefaults
         builder.Configuration.GetSection(HttpOptions.Section).Bind(http);
         if (!IPAddress.TryParse(http.Bind, out var address))
             throw new ConfigurationException($"Http:Bind is '{http.Bind}': set it to an IP address such as 127.0.0.1 or 0.0.0.0.");
+        // Kestrel is told before options are checked; the range in HttpOptions is the same.
+        if (http.Port is < 0 or > 65535) throw new ConfigurationException("Http:Port must be from 0 to 65535.");
         ServerRefusals.Add(builder.Services);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {

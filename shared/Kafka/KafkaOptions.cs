@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
 
 namespace Tally.Shared.Kafka;
 
@@ -17,6 +18,7 @@ public sealed class KafkaOptions
     /// </summary>
     public Dictionary<string, string> Client { get; set; } = [];
 
+    [ValidateObjectMembers]
     public TopicNames Topics { get; set; } = new();
 
     /// <summary>Partitions of every analytics topic, 1 to 1024. Fixed once events were counted: changing it needs a rebuild.</summary>
@@ -35,8 +37,11 @@ public sealed class KafkaOptions
 /// <summary>Names of the topics, in the order in which an event passes them.</summary>
 public sealed class TopicNames
 {
-    [Required] public string Events { get; set; } = "analytics.events";
-    [Required] public string DeadLetter { get; set; } = "analytics.events.dead-letter";
-    [Required] public string Changelog { get; set; } = "analytics.changelog";
-    [Required] public string Hours { get; set; } = "analytics.hours";
+    private const string Legal = "^[A-Za-z0-9._-]{1,249}$";
+    private const string Rule = "must be 1 to 249 letters, digits, dots, dashes or underscores.";
+
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:Events " + Rule)][Required(ErrorMessage = "Kafka:Topics:Events " + Rule)] public string Events { get; set; } = "analytics.events";
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:DeadLetter " + Rule)][Required(ErrorMessage = "Kafka:Topics:DeadLetter " + Rule)] public string DeadLetter { get; set; } = "analytics.events.dead-letter";
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:Changelog " + Rule)][Required(ErrorMessage = "Kafka:Topics:Changelog " + Rule)] public string Changelog { get; set; } = "analytics.changelog";
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:Hours " + Rule)][Required(ErrorMessage = "Kafka:Topics:Hours " + Rule)] public string Hours { get; set; } = "analytics.hours";
 }

@@ -24,7 +24,8 @@ public sealed class RedisOptions
     /// <summary>
     /// First part of every key; a stored format. Braces, as in <c>{analytics}</c>, keep all keys in one slot of a Redis Cluster.
     /// </summary>
-    [RegularExpression("^[A-Za-z0-9{}._-]{1,64}$", ErrorMessage = "Redis:Prefix must be 1 to 64 letters, digits or any of {}._-")]
+    [RegularExpression("^[A-Za-z0-9{}._-]{1,64}$", ErrorMessage = "Redis:Prefix must be 1 to 64 letters, digits or any of {{}}._-")]
+    [Required(ErrorMessage = "Redis:Prefix must be 1 to 64 letters, digits or any of {{}}._-")]
     public string Prefix { get; set; } = "analytics";
 
     /// <summary>How long an hour stays after it was last written, 1 hour to 365 days; more than <see cref="FutureTolerance"/> + 1 hour.</summary>

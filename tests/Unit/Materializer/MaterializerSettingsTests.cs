@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Tally.MaterializerService.Sinks;
@@ -46,6 +47,17 @@ public sealed class MaterializerSettingsTests
         var result = new RedisOptionsCheck().Validate(null, new RedisOptions { Ttl = TimeSpan.Parse(ttl, null) });
 
         Assert.That(result.Succeeded, Is.EqualTo(valid), result.FailureMessage);
+    }
+
+    [TestCase("")]
+    [TestCase("two words")]
+    public void A_prefix_that_cannot_be_one_is_refused_by_its_key(string prefix)
+    {
+        var options = new RedisOptions { Prefix = prefix };
+        var faults = new List<ValidationResult>();
+        Validator.TryValidateObject(options, new ValidationContext(options), faults, validateAllProperties: true);
+
+        Assert.That(faults.Single().ErrorMessage, Is.EqualTo("Redis:Prefix must be 1 to 64 letters, digits or any of {}._-"));
     }
 
     [TestCase("127.0.0.1:6379", true)]
