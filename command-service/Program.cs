@@ -1,5 +1,6 @@
 using Tally.CommandService.Ingest;
 using Tally.Shared.Hosting;
+using Tally.Shared.Observability;
 
 if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("command-service", defaultPort: 8081);
 
@@ -13,5 +14,6 @@ return await ServiceRun.RunAsync("command-service", () =>
     var app = builder.Build();
     app.MapIngest();
     app.MapHealth();
+    app.MapPrometheus();
     return app;
 });

@@ -1,6 +1,7 @@
 using Tally.MaterializerService.Sinks;
 using Tally.Shared.Archive;
 using Tally.Shared.Hosting;
+using Tally.Shared.Observability;
 using Tally.Shared.ReadModel;
 
 if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("materializer-service", defaultPort: 8084);
@@ -14,5 +15,6 @@ return await ServiceRun.RunAsync("materializer-service", () =>
     builder.AddSinks();
     var app = builder.Build();
     app.MapHealth();
+    app.MapPrometheus();
     return app;
 });

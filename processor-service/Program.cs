@@ -1,6 +1,7 @@
 using Tally.ProcessorService.Engine;
 using Tally.ProcessorService.Topics;
 using Tally.Shared.Hosting;
+using Tally.Shared.Observability;
 
 if (args is [CreateTopicsCommand.Verb, .. var rest]) return await CreateTopicsCommand.RunAsync(rest);
 if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("processor-service", defaultPort: 8083);
@@ -12,5 +13,6 @@ return await ServiceRun.RunAsync("processor-service", () =>
     builder.AddProcessor();
     var app = builder.Build();
     app.MapHealth();
+    app.MapPrometheus();
     return app;
 });

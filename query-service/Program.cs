@@ -4,6 +4,7 @@ using Tally.QueryService.Http;
 using Tally.QueryService.Reading;
 using Tally.Shared.Archive;
 using Tally.Shared.Hosting;
+using Tally.Shared.Observability;
 using Tally.Shared.ReadModel;
 
 if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("query-service", defaultPort: 8082);
@@ -22,6 +23,7 @@ return await ServiceRun.RunAsync("query-service", () =>
     app.MapAnalytics();
     app.MapAccounting();
     app.MapHealth();
+    app.MapPrometheus();
     app.MapNotFound();
     return app;
 });

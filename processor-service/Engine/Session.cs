@@ -157,7 +157,7 @@ public sealed partial class Session : IAssignmentListener
         var due = _tasks.All.Where(task => IsDue(task) || (andSnapshots && task.NextOffset != task.SnapshotOffset && task.Task.Local is not null)).ToArray();
         if (due.Length == 0) return;
         var snapshots = _snapshots.Prepare(due, andSnapshots);
-        using var activity = _uncommitted > 0 ? _trace.Start(_uncommitted) : null;
+        using var activity = _trace.HasLinks ? _trace.Start(_uncommitted) : null;
         _trace.Clear();
         var readUpToMs = _drainedAtMs - (long)_options.FetchWait.TotalMilliseconds;
         var took = _commit.Run(_input, due, readUpToMs, TraceContextHeaders.Of(activity), CommitLimit);

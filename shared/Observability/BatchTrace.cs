@@ -3,7 +3,10 @@ using Confluent.Kafka;
 
 namespace Tally.Shared.Observability;
 
-/// <summary>One span a batch, linked to the sampled contexts found in its records; costs nothing while nobody listens.</summary>
+/// <summary>
+/// One span a batch, for the sampled contexts found in its records: a child of the first, so that it is sampled as that one is and a lone event has one
+/// trace from end to end, with links to the others. Costs nothing while nobody listens.
+/// </summary>
 public sealed class BatchTrace(ActivitySource activities, string topic, string group, TimeProvider clock)
 {
     private const int LinksMax = 32;
@@ -36,7 +39,8 @@ public sealed class BatchTrace(ActivitySource activities, string topic, string g
             [MessagingTags.BatchCount] = records,
         };
         var began = HasLinks ? _began : clock.GetUtcNow();
-        return activities.StartActivity($"process {topic}", ActivityKind.Consumer, default(ActivityContext), tags, [.. _links], began);
+        var parent = HasLinks ? _links[0].Context : default;
+        return activities.StartActivity($"process {topic}", ActivityKind.Consumer, parent, tags, [.. _links.Skip(1)], began);
     }
 
     /// <summary>Begins a new batch.</summary>

@@ -17,5 +17,5 @@ public sealed class ServerSpans : BaseProcessor<Activity>
     }
 
     private static bool IsProbe(string? path) =>
-        path is not null && (path.StartsWith("/health", StringComparison.Ordinal) || path == "/alive");
+        path is not null && (path.StartsWith("/health", StringComparison.Ordinal) || path is "/alive" or "/metrics");
 }

@@ -10,15 +10,16 @@ namespace Tally.Shared.Observability;
 /// <summary>Without OpenTelemetry.Extensions.Hosting a small hosted service owns the providers: made at start, flushed at the end.</summary>
 public static partial class Telemetry
 {
-    private static void AddProviders(WebApplicationBuilder builder, string service)
+    private static void AddProviders(WebApplicationBuilder builder, string service, PrometheusExporter? prometheus)
     {
-        if (Enabled("TRACES") || Enabled("METRICS")) builder.Services.AddSingleton<IHostedService>(new Providers(service));
+        if (Enabled("TRACES") || Enabled("METRICS") || prometheus is not null) builder.Services.AddSingleton<IHostedService>(new Providers(service, prometheus));
     }
 
-    private sealed class Providers(string service) : IHostedService, IDisposable
+    private sealed class Providers(string service, PrometheusExporter? prometheus) : IHostedService, IDisposable
     {
         private readonly TracerProvider? _traces = Enabled("TRACES") ? Configure(Sdk.CreateTracerProviderBuilder(), service).Build() : null;
-        private readonly MeterProvider? _metrics = Enabled("METRICS") ? Configure(Sdk.CreateMeterProviderBuilder(), service).Build() : null;
+        private readonly MeterProvider? _metrics =
+            Enabled("METRICS") || prometheus is not null ? Configure(Sdk.CreateMeterProviderBuilder(), service, prometheus).Build() : null;
 
         public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry.Exporter;
@@ -11,7 +12,7 @@ using OpenTelemetry.Trace;
 namespace Tally.Shared.Observability;
 
 /// <summary>
-/// Traces, metrics and logs by OTLP, on only when <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> or the one for a single signal
+/// Metrics at <c>/metrics</c> for Prometheus unless <c>OTEL_METRICS_EXPORTER</c> names others only. Traces, metrics and logs by OTLP, on only when <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> or the one for a single signal
 /// (<c>OTEL_EXPORTER_OTLP_TRACES_ENDPOINT</c>) is set. All other OTEL_* variables (protocol, sampler, service name) are read by the SDK itself.
 /// </summary>
 public static partial class Telemetry
@@ -35,8 +36,25 @@ public static partial class Telemetry
                 logs.AddOtlpExporter(options => Direct(options, "LOGS"));
             });
         if (Enabled("TRACES")) builder.Services.AddSingleton<IStartupFilter, ServerSpanNames>();
-        AddProviders(builder, service);
+        var prometheus = Prometheus ? new PrometheusExporter() : null;
+        if (prometheus is not null) builder.Services.AddSingleton(prometheus);
+        AddProviders(builder, service, prometheus);
     }
+
+    /// <summary><c>/metrics</c>, where metrics are kept for it.</summary>
+    public static void MapPrometheus(this WebApplication app)
+    {
+        if (app.Services.GetService<PrometheusExporter>() is not { } exporter) return;
+        app.MapGet("/metrics", context =>
+        {
+            var open = context.Request.Headers.Accept.ToString().Contains("application/openmetrics-text", StringComparison.Ordinal);
+            context.Response.ContentType = open ? PrometheusExporter.OpenMetricsType : PrometheusExporter.TextType;
+            return context.Response.WriteAsync(exporter.Scrape(open), context.RequestAborted);
+        });
+    }
+
+    private static bool Prometheus =>
+        Environment.GetEnvironmentVariable("OTEL_METRICS_EXPORTER") is not { Length: > 0 } chosen || chosen.Contains("prometheus", StringComparison.Ordinal);
 
     private static ResourceBuilder Resource(string service) =>
         ResourceBuilder.CreateDefault().AddService(service, serviceNamespace: "tally").AddEnvironmentVariableDetector();
@@ -47,11 +65,15 @@ public static partial class Telemetry
         .AddProcessor(new ServerSpans())
         .AddOtlpExporter(options => Direct(options, "TRACES"));
 
-    private static MeterProviderBuilder Configure(MeterProviderBuilder metrics, string service) => metrics
-        .SetResourceBuilder(Resource(service))
-        .AddMeter(Prefix + "*", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime")
-        .SetExemplarFilter(ExemplarFilterType.TraceBased)
-        .AddOtlpExporter(options => Direct(options, "METRICS"));
+    private static MeterProviderBuilder Configure(MeterProviderBuilder metrics, string service, PrometheusExporter? prometheus)
+    {
+        metrics.SetResourceBuilder(Resource(service))
+            .AddMeter(Prefix + "*", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime")
+            .SetExemplarFilter(ExemplarFilterType.TraceBased);
+        if (prometheus is not null) metrics.AddReader(new BaseExportingMetricReader(prometheus));
+        if (Enabled("METRICS")) metrics.AddOtlpExporter(options => Direct(options, "METRICS"));
+        return metrics;
+    }
 
     // The exporter reads the common endpoint only; one for a single signal is the whole address (OTLP exporter specification).
     private static void Direct(OtlpExporterOptions options, string signal)

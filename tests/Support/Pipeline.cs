@@ -73,6 +73,10 @@ public sealed class Pipeline : IAsyncDisposable
 
     public HttpClient Http => _http;
 
+    /// <param name="name">A part such as <c>processor</c>.</param>
+    /// <param name="pathAndQuery">Begins with a slash.</param>
+    public Uri At(string name, string pathAndQuery) => new($"http://127.0.0.1:{Port(name)}{pathAndQuery}");
+
     public Uri CommandAt(string pathAndQuery) => new($"http://127.0.0.1:{Port("command")}{pathAndQuery}");
 
     public Uri QueryAt(string pathAndQuery) => new($"http://127.0.0.1:{Port("query")}{pathAndQuery}");

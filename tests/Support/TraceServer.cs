@@ -51,6 +51,13 @@ public sealed class TraceServer : IAsyncDisposable
             .Where(s => s.Service == service && s.Tags.Any(t => t.Key.StartsWith("otel.link.", StringComparison.Ordinal) && t.Value.StartsWith(traceId, StringComparison.Ordinal)))];
     }
 
+    /// <summary>Traces with a span of <paramref name="service"/>.</summary>
+    public async Task<int> CountAsync(string service)
+    {
+        var json = await _http.GetStringAsync(new Uri($"http://127.0.0.1:{_port}/api/v2/traces?serviceName={service}&limit=1000"));
+        return JsonDocument.Parse(json).RootElement.GetArrayLength();
+    }
+
     public async ValueTask DisposeAsync()
     {
         await RunAsync("stop");
@@ -83,4 +90,7 @@ public sealed class TraceServer : IAsyncDisposable
 
 /// <summary>A span as Zipkin gives it back: names in lower case.</summary>
 public sealed record Span(
-    string TraceId, string Id, string? ParentId, string Service, string Name, string Kind, IReadOnlyDictionary<string, string> Tags);
+    string TraceId, string Id, string? ParentId, string Service, string Name, string Kind, IReadOnlyDictionary<string, string> Tags)
+{
+    public string? Tag(string name) => Tags.GetValueOrDefault(name);
+}
