@@ -146,10 +146,16 @@ public sealed class KillTests
         for (int ended = 0; ended < partitions;)
         {
             ConsumeResult<int, int> result = consumer.Consume(Limit) ?? throw new AssertionException($"{topic} cannot be read to its end");
-            if (result.IsPartitionEOF)
-                ended++;
-            else
+            if (!result.IsPartitionEOF)
+            {
                 read.Add((result.Partition, result.Message.Key, result.Message.Value));
+                continue;
+            }
+
+            // A committed reader ends before the first open transaction and sees nothing of what others committed behind it.
+            long end = consumer.GetWatermarkOffsets(result.TopicPartition).High.Value;
+            Assert.That(result.Offset.Value, Is.EqualTo(end), $"{topic} cannot be read to its end: a transaction is still open");
+            ended++;
         }
 
         return read;

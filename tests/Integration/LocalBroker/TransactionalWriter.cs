@@ -6,7 +6,8 @@ namespace Tally.Tests.Integration.LocalBroker;
 /// <summary>
 /// Writes rising numbers, each in one transaction over all partitions of "whole" together with an offset of group "etl", and remembers how each ended.
 /// Every fifth is aborted. After an error nobody knows the outcome; the producer is replaced by one with the same id, which settles it.
-/// Little patience with a commit makes many of them.
+/// Little patience with a commit makes many of them. It leaves no transaction open when it is stopped: committed readers would see nothing of what
+/// others committed behind it until it times out.
 /// </summary>
 internal sealed class TransactionalWriter(string bootstrapServers, int slot, TimeSpan patience)
 {
@@ -36,21 +37,14 @@ internal sealed class TransactionalWriter(string bootstrapServers, int slot, Tim
                 // A new producer with the same id aborts what is open.
             }
         }
+
+        using IProducer<int, int> last = NewProducer();
+        last.InitTransactions(Limit);
     }
 
     private void RunOne(CancellationToken stop)
     {
-        using IProducer<int, int> producer = new ProducerBuilder<int, int>(new ProducerConfig
-        {
-            BootstrapServers = bootstrapServers,
-            TransactionalId = $"whole-writer-{slot}",
-            LingerMs = 0,
-            TransactionTimeoutMs = 10_000,
-            MessageTimeoutMs = 10_000,
-            SocketTimeoutMs = 5000,
-            ReconnectBackoffMs = 20,
-            ReconnectBackoffMaxMs = 100,
-        }).SetErrorHandler((_, _) => { }).SetLogHandler((_, _) => { }).Build();
+        using IProducer<int, int> producer = NewProducer();
         producer.InitTransactions(Limit);
         var group = new SimpleGroup(bootstrapServers);
         while (!stop.IsCancellationRequested)
@@ -76,6 +70,19 @@ internal sealed class TransactionalWriter(string bootstrapServers, int slot, Tim
             Unknown.TryRemove(number, out _);
         }
     }
+
+    private IProducer<int, int> NewProducer() =>
+        new ProducerBuilder<int, int>(new ProducerConfig
+        {
+            BootstrapServers = bootstrapServers,
+            TransactionalId = $"whole-writer-{slot}",
+            LingerMs = 0,
+            TransactionTimeoutMs = 10_000,
+            MessageTimeoutMs = 10_000,
+            SocketTimeoutMs = 5000,
+            ReconnectBackoffMs = 20,
+            ReconnectBackoffMaxMs = 100,
+        }).SetErrorHandler((_, _) => { }).SetLogHandler((_, _) => { }).Build();
 
     /// <summary>Metadata of a group that nobody is a member of: offsets are then taken without a check of the generation.</summary>
     private sealed class SimpleGroup
