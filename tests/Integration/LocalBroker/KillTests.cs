@@ -41,7 +41,7 @@ public sealed class KillTests
         using var stop = new CancellationTokenSource();
         var plain = new PlainWriter(_broker.BootstrapServers, "plain", PlainPartitions);
         var keyed = new PlainWriter(_broker.BootstrapServers, "keyed", KeyedPartitions);
-        TransactionalWriter[] whole = [new(_broker.BootstrapServers, 0, Limit), new(_broker.BootstrapServers, 1, TimeSpan.FromMilliseconds(10))];
+        TransactionalWriter[] whole = [new(_broker.BootstrapServers, 0, Limit), new(_broker.BootstrapServers, 1, TimeSpan.FromMilliseconds(1))];
         int Done() => plain.Acknowledged.Count + keyed.Acknowledged.Count + whole.Sum(w => w.Committed.Count);
         Task writers = Task.WhenAll(((Action<CancellationToken>[])[plain.Run, keyed.Run, whole[0].Run, whole[1].Run]).Select(run => Task.Run(() => run(stop.Token))));
         for (int killed = 0; killed < Kills;)
@@ -122,6 +122,7 @@ public sealed class KillTests
             foreach (int[] partition in partitions)
                 Assert.That(partition, Is.EqualTo(whole), "a transaction is torn, there twice or out of order");
             Assert.That(visible, Is.Ordered.Ascending);
+            TestContext.Out.WriteLine($"writer {writer.Slot}: {writer.Committed.Count} committed, of {writer.Unknown.Count} unknown outcomes {visible.Count(writer.Unknown.ContainsKey)} were commits");
             Assert.That(writer.Committed.Keys.Except(visible), Is.Empty, "a committed transaction is lost");
             Assert.That(visible.Except(writer.Committed.Keys).Except(writer.Unknown.Keys), Is.Empty, "an aborted transaction is visible");
             using IConsumer<Ignore, Ignore> group = new ConsumerBuilder<Ignore, Ignore>(

@@ -64,6 +64,8 @@ internal sealed class TransactionalWriter(string bootstrapServers, int slot, Tim
                 continue;
             }
 
+            // So that the patience is spent on the commit itself.
+            producer.Flush(Limit);
             Unknown[number] = true;
             producer.CommitTransaction(patience);
             Committed[number] = true;
