@@ -37,6 +37,19 @@ internal sealed partial class TransactionCoordinator : IDisposable
     /// <summary>Largest producer id in use, -1 when there is none.</summary>
     public long LargestProducerId => _transactions.Values.Select(t => t.ProducerId).DefaultIfEmpty(-1).Max();
 
+    /// <summary>The transactional ids that are known now.</summary>
+    public IReadOnlyCollection<string> Ids => [.. _transactions.Keys];
+
+    /// <summary>Looks at one transaction while it is held still; null when the id is not known or was never initialised.</summary>
+    public T? Read<T>(string id, Func<Transaction, T> read)
+        where T : class
+    {
+        if (_transactions.GetValueOrDefault(id) is not { } transaction)
+            return null;
+        lock (transaction.Gate)
+            return transaction.ProducerId < 0 ? null : read(transaction);
+    }
+
     private long Now => _options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
 
     public (ErrorCode Error, long ProducerId, short Epoch) Init(Key22InitProducerId.Request request)

@@ -32,6 +32,17 @@ internal sealed class ClusterHandlers(BrokerState state, HandlerTable table)
         return response;
     }
 
+    public WireWriter DescribeCluster(RequestContext context)
+    {
+        WireReader reader = context.Reader();
+        bool brokers = Key60DescribeCluster.Read(ref reader, context.Version) == Key60DescribeCluster.Brokers;
+        WireWriter response = context.StartResponse();
+        Key60DescribeCluster.Write(response, context.Version, new Key60DescribeCluster.Response(
+            brokers ? ErrorCode.None : ErrorCode.MismatchedEndpointType, brokers ? null : "There are only brokers here.",
+            state.Topics.ClusterId, BrokerState.NodeId, state.Host, state.Port));
+        return response;
+    }
+
     public WireWriter FindCoordinator(RequestContext context)
     {
         WireReader reader = context.Reader();

@@ -20,7 +20,12 @@ internal sealed class GroupAdminHandlers(BrokerState state)
 
     public WireWriter List(RequestContext context)
     {
-        List<(string, string)> all = state.Groups.Read(groups => groups.Values.Select(g => (g.Id, g.ProtocolType ?? "")).ToList());
+        WireReader reader = context.Reader();
+        Key16ListGroups.Request request = Key16ListGroups.Read(ref reader, context.Version);
+        bool Wanted(string[] filter, string value) => filter.Length == 0 || filter.Contains(value, StringComparer.OrdinalIgnoreCase);
+        List<(string, string, string)> all = state.Groups.Read(groups => groups.Values
+            .Where(g => Wanted(request.States, g.State.ToString()) && Wanted(request.Types, Key16ListGroups.Classic))
+            .Select(g => (g.Id, g.ProtocolType ?? "", g.State.ToString())).ToList());
         WireWriter response = context.StartResponse();
         Key16ListGroups.Write(response, context.Version, all);
         return response;

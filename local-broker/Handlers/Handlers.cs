@@ -15,6 +15,7 @@ internal static class Handlers
         var transactions = new TransactionHandlers(state);
         var topics = new TopicHandlers(state);
         var configs = new ConfigHandlers(state);
+        var inspection = new InspectionHandlers(state);
         var groupAdmin = new GroupAdminHandlers(state);
         table.Register(Key00Produce.Range, new ProduceHandler(state).HandleAsync);
         table.Register(Key01Fetch.Range, new FetchHandler(state).HandleAsync);
@@ -45,6 +46,10 @@ internal static class Handlers
         table.Register(Key42DeleteGroups.Range, groupAdmin.Delete);
         table.Register(Key44IncrementalAlterConfigs.Range, configs.AlterIncrementally);
         table.Register(Key47OffsetDelete.Range, groupAdmin.DeleteOffsets);
+        table.Register(Key60DescribeCluster.Range, cluster.DescribeCluster);
+        table.Register(Key61DescribeProducers.Range, inspection.DescribeProducers);
+        table.Register(Key65DescribeTransactions.Range, inspection.DescribeTransactions);
+        table.Register(Key66ListTransactions.Range, inspection.ListTransactions);
         return table;
     }
 }

@@ -20,10 +20,14 @@ internal sealed class OffsetHandlers(BrokerState state)
             response.WriteArrayLength(topic.Partitions.Length);
             foreach (Key02ListOffsets.PartitionRequest partition in topic.Partitions)
             {
-                (ErrorCode error, long timestamp, long offset) = Find(state.Topics.Find(topic.Name, partition.Index), partition, request.CommittedOnly);
+                (ErrorCode error, long timestamp, long offset) = Find(context.Version, state.Topics.Find(topic.Name, partition.Index), partition, request.CommittedOnly);
                 Key02ListOffsets.WritePartition(response, context.Version, partition.Index, error, timestamp, offset);
             }
+
+            response.WriteTags();
         }
+
+        response.WriteTags();
 
         return response;
     }
@@ -94,7 +98,8 @@ internal sealed class OffsetHandlers(BrokerState state)
         return Key08OffsetCommit.Read(ref reader, context.Version);
     }
 
-    private static (ErrorCode Error, long Timestamp, long Offset) Find(PartitionLog? log, Key02ListOffsets.PartitionRequest request, bool committedOnly)
+    private static (ErrorCode Error, long Timestamp, long Offset) Find(
+        short version, PartitionLog? log, Key02ListOffsets.PartitionRequest request, bool committedOnly)
     {
         if (log is null)
             return (ErrorCode.UnknownTopicOrPartition, -1, -1);
@@ -107,6 +112,8 @@ internal sealed class OffsetHandlers(BrokerState state)
                 return (ErrorCode.None, -1, committedOnly ? offsets.LastStable : offsets.HighWatermark);
             case Key02ListOffsets.Earliest:
                 return (ErrorCode.None, -1, offsets.Start);
+            case Key02ListOffsets.Largest when version >= Key02ListOffsets.LargestFromVersion:
+                return log.FindLargestTimestamp() is { } newest ? (ErrorCode.None, newest.Timestamp, newest.Offset) : (ErrorCode.None, -1, -1);
             case < 0:
                 return (ErrorCode.UnsupportedVersion, -1, -1);
             default:

@@ -48,4 +48,6 @@ internal enum ErrorCode : short
     InvalidRecord = 87,
     UnstableOffsetCommit = 88,
     ProducerFenced = 90,
+    TransactionalIdNotFound = 105,
+    MismatchedEndpointType = 114,
 }

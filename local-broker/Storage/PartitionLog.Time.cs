@@ -3,6 +3,50 @@ namespace Tally.LocalBroker.Storage;
 /// <summary>Offsets by time.</summary>
 internal sealed partial class PartitionLog
 {
+    /// <summary>The first of the records with the largest timestamp; null when there is none.</summary>
+    public (long Offset, long Timestamp)? FindLargestTimestamp()
+    {
+        long from;
+        List<(Segment Segment, long MaxTimestamp, int Size)> places;
+        lock (_gate)
+        {
+            from = _start;
+            places = [.. _segments.Where(s => s.LastOffset >= from).Select(s => (s, s.MaxTimestamp, s.Size)).OrderByDescending(s => s.MaxTimestamp)];
+        }
+
+        (long Offset, long Timestamp)? found = null;
+        foreach ((Segment segment, long maxTimestamp, int size) in places)
+        {
+            // Markers count in a segment's largest timestamp but are no records, so the first segment may not be the last word.
+            if (found?.Timestamp >= maxTimestamp)
+                break;
+            found = LargestIn(segment, size, from, found);
+        }
+
+        return found;
+    }
+
+    private static (long Offset, long Timestamp)? LargestIn(Segment segment, int size, long from, (long Offset, long Timestamp)? found)
+    {
+        try
+        {
+            using var reader = new BatchReader(segment.File, 0, size);
+            while (reader.TryNext())
+            {
+                BatchHeader header = reader.Header;
+                if (!header.IsControl && header.LastOffset >= from && header.MaxTimestamp > (found?.Timestamp ?? -1)
+                    && RecordKeys.FirstAtOrAfter(reader.Batch, header.MaxTimestamp, from) is { } record)
+                    found = record;
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            // Removed meanwhile: what it held is gone.
+        }
+
+        return found;
+    }
+
     /// <summary>The first record with that timestamp or a later one, below the end that the reader may see; null when there is none.</summary>
     public (long Offset, long Timestamp)? FindByTimestamp(long timestamp, bool committedOnly)
     {

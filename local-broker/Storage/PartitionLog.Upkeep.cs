@@ -66,6 +66,13 @@ internal sealed partial class PartitionLog
         }
     }
 
+    /// <summary>What is made of each producer that the partition remembers.</summary>
+    public List<T> DescribeProducers<T>(Func<ProducerState, T> describe)
+    {
+        lock (_gate)
+            return [.. _producers.All.Select(describe)];
+    }
+
     /// <summary>Bytes on disk.</summary>
     public long SizeBytes
     {

@@ -1,11 +1,16 @@
 namespace Tally.LocalBroker.Protocol.Messages;
 
-/// <summary>ListOffsets, key 2, versions 1-5. v2 isolation level, v4 leader epoch. Timestamps -1 and -2 mean end and start.</summary>
+/// <summary>
+/// ListOffsets, key 2, versions 1-7. v2 isolation level, v4 leader epoch, v6 flexible, v7 the largest timestamp (KIP-734). Timestamps -1 and -2 mean
+/// end and start, -3 the record with the largest timestamp.
+/// </summary>
 internal static class Key02ListOffsets
 {
     public const long Latest = -1;
     public const long Earliest = -2;
-    public static readonly ApiRange Range = new(ApiKey.ListOffsets, 1, 5, 6);
+    public const long Largest = -3;
+    public const short LargestFromVersion = 7;
+    public static readonly ApiRange Range = new(ApiKey.ListOffsets, 1, 7, 6);
 
     public static Request Read(ref WireReader reader, short version)
     {
@@ -21,8 +26,10 @@ internal static class Key02ListOffsets
                 int index = reader.ReadInt32();
                 int leaderEpoch = version >= 4 ? reader.ReadInt32() : -1;
                 partitions[j] = new PartitionRequest(index, leaderEpoch, reader.ReadInt64());
+                reader.SkipTags();
             }
 
+            reader.SkipTags();
             topics[i] = new TopicRequest(name, partitions);
         }
 
@@ -44,6 +51,7 @@ internal static class Key02ListOffsets
         writer.WriteInt64(offset);
         if (version >= 4)
             writer.WriteInt32(offset < 0 ? -1 : 0);
+        writer.WriteTags();
     }
 
     public readonly record struct PartitionRequest(int Index, int LeaderEpoch, long Timestamp);

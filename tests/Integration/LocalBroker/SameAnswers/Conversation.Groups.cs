@@ -131,6 +131,25 @@ internal sealed partial class Conversation
         },
         d => d.Error)).Text;
 
+    /// <summary>Those of the listed groups whose names begin so.</summary>
+    public async Task<string> ListGroupsAsync(string prefix, int version, string[]? states = null, string[]? types = null)
+    {
+        WireAnswer? answer = await AskAsync(16, version, r =>
+        {
+            if (version >= 4)
+                r.Array(states ?? [], s => r.Text(s));
+            if (version >= 5)
+                r.Array(types ?? [], t => r.Text(t));
+        });
+        if (version >= 1)
+            answer!.Int32();
+        int error = answer!.Int16();
+        List<string> groups = answer.Structs(() =>
+            $"{answer.Text()} '{answer.Text()}' {(version >= 4 ? answer.Text() : "")} {(version >= 5 ? answer.Text()!.ToUpperInvariant() : "")}");
+        answer.End();
+        return $"error {error} {List(groups.Where(g => g.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal))}";
+    }
+
     public async Task<int> DeleteGroupAsync(string group) => await PatientlyAsync(
         async () =>
         {

@@ -112,6 +112,26 @@ internal sealed partial class Conversation
         }
     }
 
+    /// <param name="kind">1 brokers, 2 controllers.</param>
+    public async Task<string> DescribeClusterAsync(int kind, int version = 1)
+    {
+        WireAnswer? answer = await AskAsync(60, version, r =>
+        {
+            r.Bool(false);
+            if (version >= 1)
+                r.Int8(kind);
+        });
+        answer!.Int32();
+        int error = answer.Int16();
+        answer.Text();
+        string type = version >= 1 ? $" kind {answer.Int8()}" : "";
+        (bool named, int controller) = (answer.Text()?.Length > 0, answer.Int32());
+        int nodes = answer.Structs(() => (answer.Int32(), answer.Text(), answer.Int32(), answer.Text())).Count;
+        int operations = answer.Int32();
+        answer.End();
+        return $"error {error}{type} named {named} controller {controller > 0} nodes {nodes} operations {operations}";
+    }
+
     private static string ReadTopicErrors(WireAnswer answer, bool withMessage)
     {
         answer.Int32();

@@ -103,6 +103,51 @@ internal sealed partial class Conversation
         return await ProduceAsync(topic, batch, transactionalId: transactionalId);
     }
 
+    public async Task<string> DescribeTransactionAsync(string transactionalId)
+    {
+        WireAnswer? answer = await AskAsync(65, 0, r => r.Array([transactionalId], t => r.Text(t)));
+        answer!.Int32();
+        string text = List(answer.Structs(() =>
+        {
+            (short error, string? id, string? state, int timeout, long start) = (answer.Int16(), answer.Text(), answer.Text(), answer.Int32(), answer.Int64());
+            string producer = Name("producer", answer.Int64().ToString(CultureInfo.InvariantCulture));
+            return $"error {error} {id} state '{state}' time-out {timeout} begun {start > 0} {producer} epoch {answer.Int16()} "
+                + List(answer.Structs(() => $"{answer.Text()}:{List(answer.Array(answer.Int32))}"));
+        }));
+        answer.End();
+        return text;
+    }
+
+    public async Task<string> ListTransactionsAsync(string[] states, long[] producers, long durationMs = -1)
+    {
+        WireAnswer? answer = await AskAsync(66, 1, r => r.Array(states, s => r.Text(s)).Array(producers, p => r.Int64(p)).Int64(durationMs));
+        answer!.Int32();
+        string text = $"error {answer.Int16()} unknown {List(answer.Array(answer.Text))} "
+            + List(answer.Structs(() => $"{answer.Text()} {Name("producer", answer.Int64().ToString(CultureInfo.InvariantCulture))} {answer.Text()}").Order(StringComparer.Ordinal));
+        answer.End();
+        return text;
+    }
+
+    public async Task<string> DescribeProducersAsync(string topic, int partition = 0)
+    {
+        WireAnswer? answer = await AskAsync(61, 0, r => r.Structs([topic], t => r.Text(t).Array([partition], p => r.Int32(p))));
+        answer!.Int32();
+        string text = List(answer.Structs(() => answer.Text() + ": " + List(answer.Structs(() =>
+        {
+            answer.Int32();
+            int error = answer.Int16();
+            answer.Text();
+            return $"error {error} " + List(answer.Structs(() =>
+            {
+                string producer = Name("producer", answer.Int64().ToString(CultureInfo.InvariantCulture));
+                (int epoch, int sequence, long time, _, long start) = (answer.Int32(), answer.Int32(), answer.Int64(), answer.Int32(), answer.Int64());
+                return $"{producer} epoch {epoch} sequence {sequence} seen {time > 0} transaction from {start}";
+            }).Order(StringComparer.Ordinal));
+        }))));
+        answer.End();
+        return text;
+    }
+
     private static (string Text, int First) ReadPartitionErrors(WireAnswer answer)
     {
         var errors = new List<int>();

@@ -87,6 +87,9 @@ internal static class FetchScenarios
         c.Note("unknown topic", await c.ListOffsetsAsync("nobody-made-me", -1));
         c.Note("unknown partition", await c.ListOffsetsAsync(topic, -1, partition: 7));
         c.Note("leader epoch ahead", await c.ListOffsetsAsync(topic, -1, leaderEpoch: 5));
+        c.Note("largest time", await c.ListOffsetsAsync(topic, -3, version: 7));
+        c.Note("version 6", await c.ListOffsetsAsync(topic, T + 10, version: 6));
+        c.Note("largest time of nothing", await c.ListOffsetsAsync(await c.CreateTopicAsync("by-time-empty"), -3, version: 7));
         c.Note("delete to 2", await c.DeleteRecordsAsync(topic, 2));
         c.Note("earliest after deleting", await c.ListOffsetsAsync(topic, -2));
         c.Note("by time before the start", await c.ListOffsetsAsync(topic, T));

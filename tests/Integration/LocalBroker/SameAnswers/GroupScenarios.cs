@@ -29,6 +29,12 @@ internal static class GroupScenarios
         c.Note("heartbeat of an unknown member", await c.HeartbeatAsync(group, first.Generation, "nobody"));
         c.Note("heartbeat with an instance of nobody", await c.HeartbeatAsync(group, first.Generation, first.Member, "nobody"));
         c.Note("described", await c.DescribeGroupAsync(group));
+        for (int version = 0; version <= 5; version++)
+            c.Note($"listed, version {version}", await c.ListGroupsAsync(group, version));
+        c.Note("listed by its state", await c.ListGroupsAsync(group, 4, ["stable", "Dead"]));
+        c.Note("not listed by another state", await c.ListGroupsAsync(group, 4, ["Empty"]));
+        c.Note("listed by its type", await c.ListGroupsAsync(group, 5, types: ["classic"]));
+        c.Note("not listed by another type", await c.ListGroupsAsync(group, 5, types: ["consumer"]));
         c.Note("delete with a member", await c.DeleteGroupAsync(group));
         c.Note("leave as somebody else", await c.LeaveAsync(group, "nobody"));
         c.Note("leave", await c.LeaveAsync(group, first.Member));

@@ -30,6 +30,7 @@ public sealed class SameAnswersTests
         ["time-out"] = TransactionScenarios.TimeOut,
         ["aborted ranges"] = TransactionScenarios.AbortedRanges,
         ["staged offsets"] = TransactionScenarios.Offsets,
+        ["inspection"] = TransactionScenarios.Inspection,
         ["membership"] = GroupScenarios.Membership,
         ["rebalance"] = GroupScenarios.Rebalance,
         ["group limits"] = GroupScenarios.Limits,

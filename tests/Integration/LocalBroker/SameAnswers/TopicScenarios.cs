@@ -71,6 +71,9 @@ internal static class TopicScenarios
         c.Note("unknown, may be made", await c.MetadataAsync("nobody-made-me", autoCreate: true));
         c.Note("no name", await c.MetadataAsync(""));
         c.Note("no topics asked for", await c.EmptyMetadataAsync());
+        c.Note("cluster", await c.DescribeClusterAsync(1));
+        c.Note("cluster, version 0", await c.DescribeClusterAsync(1, version: 0));
+        c.Note("cluster, controllers", await c.DescribeClusterAsync(2));
     }
 
     public static async Task Configurations(Conversation c)

@@ -176,6 +176,30 @@ internal static class TransactionScenarios
         c.Note("group of offsets only", await c.DescribeGroupAsync(group));
     }
 
+    public static async Task Inspection(Conversation c)
+    {
+        string topic = await c.CreateTopicAsync("inspected", 2);
+        const string id = "inspected-1";
+        c.Note("unknown transaction", await c.DescribeTransactionAsync("nobody"));
+        c.Note("no transactional id", await c.DescribeTransactionAsync(""));
+        ProducerIdentity p = await c.InitProducerAsync(id, timeoutMs: 50_000);
+        c.Note("nothing begun", await c.DescribeTransactionAsync(id));
+        c.Note("nobody wrote", await c.DescribeProducersAsync(topic));
+        await c.WriteInTransactionAsync(id, p, topic, 0, "a", "b");
+        c.Note("open", await c.DescribeTransactionAsync(id));
+        c.Note("open, listed", await c.ListTransactionsAsync([], [p.Id]));
+        c.Note("open, listed by its state", await c.ListTransactionsAsync(["Ongoing", "Empty"], [p.Id]));
+        c.Note("not in that state", await c.ListTransactionsAsync(["CompleteCommit"], [p.Id]));
+        c.Note("a state that is none", await c.ListTransactionsAsync(["Sleeping"], [p.Id]));
+        c.Note("open for an hour", await c.ListTransactionsAsync([], [p.Id], durationMs: 3_600_000));
+        c.Note("its producer", await c.DescribeProducersAsync(topic));
+        c.Note("committed", await c.EndAsync(id, p, commit: true));
+        await c.SettleAsync(topic);
+        c.Note("its producer afterwards", await c.DescribeProducersAsync(topic));
+        c.Note("partition without it", await c.DescribeProducersAsync(topic, 1));
+        c.Note("unknown topic", await c.DescribeProducersAsync("nobody-made-me"));
+    }
+
     private static async Task SettleOffsetsAsync(Conversation c, string group, string topic)
     {
         for (int i = 0; i < 200 && (await c.CommittedAsync(group, topic, requireStable: true)).Contains("error 88", StringComparison.Ordinal); i++)
