@@ -9,7 +9,7 @@ if [ "${1:-}" != "--again" ] && [ -f "$choice" ]; then
   echo "packages: $(sed -n 's:.*<TallyPackages>\(.*\)</TallyPackages>.*:\1:p' "$choice") (chosen before; \`make packages\` asks again)"
   exit 0
 fi
-command -v dotnet > /dev/null || { echo "packages: no .NET SDK found: install .NET 10 (https://dot.net) and run this again" >&2; exit 1; }
+command -v dotnet > /dev/null || { echo "tally: no .NET SDK found: install the .NET 10 SDK (https://dot.net/download) and run this again" >&2; exit 1; }
 
 probe=$(mktemp -d)
 trap 'rm -rf -- "$probe"' EXIT
@@ -30,15 +30,25 @@ cat > "$probe/probe.csproj" <<P
   </ItemGroup>
 </Project>
 P
+fail() { # the first thing that the package source said, and what to do
+  local said
+  said=$(sed -n 's/.*error \(NU[0-9]*: .*\)/\1/p' "$1" | head -n 1 | sed 's/ \[.*\]$//; s/\.$//' | cut -c 1-300)
+  echo "tally: the package source does not give what Tally needs (${said:-$(tail -n 1 "$1")}): see to \`dotnet nuget list source\` and the network, then run \`make\` again" >&2
+  exit 1
+}
+
 for set in full mirror; do
-  if dotnet restore "$probe/probe.csproj" -p:TallyPackages=$set > "$probe/$set.log" 2>&1; then
+  code=0
+  timeout "${RESTORE_LIMIT:-180}" dotnet restore "$probe/probe.csproj" -p:TallyPackages=$set > "$probe/$set.log" 2>&1 || code=$?
+  if [ $code = 0 ]; then
     printf '<Project>\n  <PropertyGroup>\n    <TallyPackages>%s</TallyPackages>\n  </PropertyGroup>\n</Project>\n' $set > "$choice.tmp"
     mv "$choice.tmp" "$choice"
     echo "packages: $set"
     exit 0
   fi
+  [ $code != 124 ] || echo "error NU1301: no answer for ${RESTORE_LIMIT:-180} s" >> "$probe/$set.log"
+  # A source that cannot be reached at all gives the other set neither; one that lacks some packages may.
+  ! grep -qE 'Unable to load the service index|error NU1301: no answer' "$probe/$set.log" || fail "$probe/$set.log"
   rm -rf "$probe/obj"
 done
-echo "packages: neither package set restores; the package source answered: $(grep -m1 -o 'error NU.*' "$probe/mirror.log" || tail -n 1 "$probe/mirror.log")" >&2
-echo "packages: check the network and \`dotnet nuget list source\`, then run \`make packages\`" >&2
-exit 1
+fail "$probe/mirror.log"

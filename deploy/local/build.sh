@@ -20,10 +20,11 @@ build() {
   local started=$root/artifacts/.build-started
   touch "$started"
   (cd "$root" && dotnet build deploy/local/Services.proj -c "$CONFIGURATION" -v quiet --nologo) > "$logs/build.log" 2>&1 || {
-    grep -m 5 -E 'error|NU[0-9]+' "$logs/build.log" >&2
-    if grep -qE 'NU1301|NU1101|NU1102' "$logs/build.log"; then
-      die "packages could not be restored: check the network and \`dotnet nuget list source\`, then \`make packages\` and \`make up\` (all of it: $logs/build.log)"
-    fi
+    local said
+    said=$(sed -nE 's/.*error (NU[0-9]+: .*)/\1/p' "$logs/build.log" | head -n 1 | sed 's/ \[.*\]$//; s/\.$//' | cut -c 1-300)
+    [ -z "$said" ] ||
+      die "the package source does not give what Tally needs ($said): see to \`dotnet nuget list source\` and the network, then \`make packages\` and \`make\` again (all of it: $logs/build.log)"
+    grep -m 5 'error' "$logs/build.log" >&2
     die "the build failed (all of it: $logs/build.log)"
   }
   mv "$started" "$stamp"
