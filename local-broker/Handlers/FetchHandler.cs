@@ -61,7 +61,8 @@ internal sealed class FetchHandler(BrokerState state)
                 if (log is not null && epochError != ErrorCode.None)
                     plan = ReadPlan.Refused(epochError);
                 plans.Add(new Planned(log, plan));
-                answerNow |= plan.Error != ErrorCode.None;
+                // The rest of a closed segment never grows to what was asked for: what follows comes with the next fetch, as from Kafka.
+                answerNow |= plan.Error != ErrorCode.None || plan.GoesOn;
                 // Even where the asked-for size is 0 the first batch would be sent.
                 available += plan.Segment is null ? 0 : Math.Max(1, plan.Available);
             }

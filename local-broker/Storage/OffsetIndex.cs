@@ -14,6 +14,22 @@ internal sealed class OffsetIndex
 
     public IReadOnlyList<IndexEntry> Entries => _entries;
 
+    /// <summary>The first noted batch at that place or behind it; null when there is none.</summary>
+    public IndexEntry? FirstFrom(long position)
+    {
+        int low = 0, high = _entries.Count;
+        while (low < high)
+        {
+            int middle = (low + high) >> 1;
+            if (_entries[middle].Position >= position)
+                high = middle;
+            else
+                low = middle + 1;
+        }
+
+        return low < _entries.Count ? _entries[low] : null;
+    }
+
     public void Note(long offset, int position, long maxTimestampBefore)
     {
         if (position < _nextAt)

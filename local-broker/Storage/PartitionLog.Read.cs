@@ -4,10 +4,11 @@ namespace Tally.LocalBroker.Storage;
 
 /// <summary>
 /// What a fetch may read, decided under the partition's lock. <c>Segment</c> is null when there is nothing to read. <c>At</c> is where the batch at
-/// <c>Position</c> begins, at or before <c>From</c>.
+/// <c>Position</c> begins, at or before <c>From</c>. <c>GoesOn</c> says that a later segment follows, so that more is there than <c>Available</c>.
 /// </summary>
 internal readonly record struct ReadPlan(
-    ErrorCode Error, LogOffsets Offsets, Segment? Segment, int Position, long At, int Available, long From, long Below, List<AbortedRange>? Aborted)
+    ErrorCode Error, LogOffsets Offsets, Segment? Segment, int Position, long At, int Available, long From, long Below, List<AbortedRange>? Aborted,
+    bool GoesOn = false)
 {
     /// <summary>An error, without the log's offsets, as Kafka answers it.</summary>
     public static ReadPlan Refused(ErrorCode error, List<AbortedRange>? aborted = null) => Nothing(error, new LogOffsets(-1, -1, -1), aborted);
@@ -37,8 +38,8 @@ internal sealed partial class PartitionLog
                 return ReadPlan.Nothing(ErrorCode.None, offsets, aborted);
             int available = Math.Min(Math.Max(bytesMax, 0), place.Segment.Size - place.Position);
             if (committedOnly)
-                aborted = AbortedIn(offset, EstimateEnd(place.Segment, place.Position + available, below));
-            return new ReadPlan(ErrorCode.None, offsets, place.Segment, place.Position, place.At, available, offset, below, aborted);
+                aborted = AbortedIn(offset, EstimateEnd(place.Segment, place.Position, available, below));
+            return new ReadPlan(ErrorCode.None, offsets, place.Segment, place.Position, place.At, available, offset, below, aborted, place.Segment != Active);
         }
     }
 
@@ -140,21 +141,12 @@ internal sealed partial class PartitionLog
         return low;
     }
 
-    // An upper bound of the offsets that a read can return; naming an aborted transaction too many is harmless, one too few is not.
-    private static long EstimateEnd(Segment segment, int position, long below)
+    // An upper bound of the offsets that a read can return; naming an aborted transaction too many is harmless, one too few is not. The read begins at
+    // the batch asked for, which lies anywhere from the place found to the next stop of the index, and takes that batch whatever its size.
+    private static long EstimateEnd(Segment segment, int position, int available, long below)
     {
-        IReadOnlyList<IndexEntry> entries = segment.Index.Entries;
-        int low = 0, high = entries.Count;
-        while (low < high)
-        {
-            int middle = (low + high) >> 1;
-            if (entries[middle].Position >= position)
-                high = middle;
-            else
-                low = middle + 1;
-        }
-
-        return low < entries.Count ? Math.Min(below, entries[low].Offset) : below;
+        OffsetIndex index = segment.Index;
+        return index.FirstFrom(position + 1L) is { } next && index.FirstFrom((long)next.Position + available) is { } end ? Math.Min(below, end.Offset) : below;
     }
 
     private List<AbortedRange> AbortedIn(long from, long to)

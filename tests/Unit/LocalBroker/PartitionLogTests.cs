@@ -105,6 +105,36 @@ public sealed class PartitionLogTests
     }
 
     [Test]
+    public async Task The_end_of_a_closed_segment_is_told_from_the_end_of_the_log()
+    {
+        await using var log = new TestLog(new LogConfig { SegmentBytes = 300 });
+        for (int i = 0; i < 10; i++)
+            log.Append(TestBatch.Of($"{i}"));
+        long last = log.Log.EndOffset - 1;
+        Assert.That(log.Log.Plan(0, 10_000, false), Has.Property("GoesOn").True.And.Property("Available").LessThan(301));
+        Assert.That((log.Log.Plan(last, 10_000, false).GoesOn, log.Log.Plan(last + 1, 10_000, false).GoesOn), Is.EqualTo((false, false)));
+    }
+
+    [Test]
+    public async Task Every_aborted_transaction_of_which_a_fetch_returns_records_is_listed([Values(0, 1, 9000, 20_000)] int bytes)
+    {
+        await using var log = new TestLog();
+        for (int sequence = 0; log.Log.SizeBytes < 50_000; sequence++)
+        {
+            log.Append(new TestBatch { ProducerId = sequence, Epoch = 0, Sequence = 0, Transactional = true });
+            log.Log.AppendMarker(sequence, 0, commit: false);
+        }
+
+        for (long offset = 0; offset < log.Log.EndOffset; offset += 14)
+        {
+            using var writer = new WireWriter();
+            ReadPlan plan = log.Log.Plan(offset, bytes, committedOnly: true);
+            log.Log.Read(plan, atLeastOne: true, writer);
+            Assert.That(TestBatch.Parse(writer.Written.Span).Select(r => r.Offset).Where(o => o >= offset), Is.SubsetOf(plan.Aborted!.Select(a => a.FirstOffset)), $"from offset {offset}");
+        }
+    }
+
+    [Test]
     public async Task Retention_by_time_drops_whole_old_segments()
     {
         await using var log = new TestLog(new LogConfig { SegmentBytes = 300, RetentionMs = 1000 });
