@@ -11,6 +11,9 @@ internal sealed class ProducerIds
 {
     private const byte Version = 1;
     private const int BlockSize = 1000;
+
+    // Nobody was ever given an id like this: a client made it up.
+    private const long MadeUpFrom = long.MaxValue / 2;
     private readonly Lock _gate = new();
     private readonly string _path;
     private readonly bool _flush;
@@ -29,7 +32,7 @@ internal sealed class ProducerIds
     {
         lock (_gate)
         {
-            if (id >= _reservedEnd)
+            if (id >= _reservedEnd && id < MadeUpFrom)
                 _next = _reservedEnd = id + 1;
         }
     }

@@ -1,0 +1,24 @@
+using Tally.LocalBroker.Coordinators;
+
+namespace Tally.Tests.Unit.LocalBroker;
+
+public sealed class ProducerIdsTests
+{
+    [Test]
+    public void Ids_go_on_above_those_in_use_unless_a_client_made_them_up()
+    {
+        string folder = Directory.CreateTempSubdirectory("tally-ids-").FullName;
+        try
+        {
+            var ids = new ProducerIds(Path.Combine(folder, "producer-ids"), flush: false);
+            ids.StartAbove(41);
+            Assert.That(ids.Next(), Is.EqualTo(42));
+            ids.StartAbove(long.MaxValue);
+            Assert.That(ids.Next(), Is.EqualTo(43), "not below zero, where ids would end");
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}
