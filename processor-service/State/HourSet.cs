@@ -56,7 +56,13 @@ public sealed class HourSet(long number, StateBudget? budget, RunStore? runs) : 
             return Seen.New;
         }
         if (_inMemory.Contains(hash)) return Seen.Known;
-        if (runs!.MayContain(number, hash)) return (_unsettled ??= new DistinctSet(budget)).Add(hash) ? Seen.Unsettled : Seen.UnsettledBefore;
+        // Before the filters are asked again: a merge makes new ones, which may call new what the old ones made wait.
+        if (_unsettled?.Contains(hash) == true) return Seen.UnsettledBefore;
+        if (runs!.MayContain(number, hash))
+        {
+            (_unsettled ??= new DistinctSet(budget)).Add(hash);
+            return Seen.Unsettled;
+        }
         _inMemory.Add(hash);
         return Seen.New;
     }

@@ -9,6 +9,7 @@ public sealed class RunMerge : StateWork
     private readonly string _directory;
     private readonly string[] _names;
     private readonly IReadOnlySet<long> _dead;
+    private readonly long _count;
 
     /// <param name="files">Where the runs lie.</param>
     /// <param name="directory">Their folder.</param>
@@ -19,6 +20,8 @@ public sealed class RunMerge : StateWork
     {
         (_files, _directory, _names, _dead) = (files, directory, names, dead);
         Inputs = inputs;
+        // Now, as the sets that are dead now: more may die before its turn comes, and those are copied all the same.
+        _count = inputs.Sum(run => (long)run.Count - run.Dead);
     }
 
     public IReadOnlyList<Run> Inputs { get; }
@@ -55,7 +58,7 @@ public sealed class RunMerge : StateWork
     private void Merge()
     {
         var cursors = Inputs.Select(run => new RunCursor(run, 0, run.Count, _dead)).Where(cursor => cursor.Next()).ToList();
-        var left = Inputs.Sum(run => (long)run.Count - run.Dead);
+        var left = _count;
         for (var i = 0; i < _names.Length && cursors.Count > 0 && !IsCancelled; i++)
         {
             var count = left / (_names.Length - i);

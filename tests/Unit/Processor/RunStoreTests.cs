@@ -34,6 +34,40 @@ public sealed class RunStoreTests : IDisposable
     }
 
     [Test]
+    public void A_set_forgotten_before_a_merge_gets_its_turn_takes_no_other_hash_with_it()
+    {
+        var worker = new LateWorker();
+        _store.Dispose();
+        _store = NewStore(worker);
+        var random = new Random(5);
+        for (var i = 0; i < 4; i++) Save(random, 30);
+        _store.Maintain();
+        Assert.That(worker.Waiting, Is.EqualTo(1));
+        Forget(3);
+        worker.Work();
+        _store.Maintain();
+        AssertSame(random, "merged");
+    }
+
+    [Test]
+    public void A_hash_that_waits_to_be_looked_up_is_not_new_when_a_merge_has_made_the_filters_sharper()
+    {
+        var random = new Random(6);
+        using var set = new HourSet(_sets[0], _budget, _store);
+        set.BeginOnDisk(1);
+        UInt128[] asked = [];
+        for (var i = 0; i < 4; i++)
+        {
+            Save(random, 30);
+            if (i == 3) asked = [.. Enumerable.Range(0, 10_000).Select(_ => Hash(random)).Where(hash => set.Add(hash) == Seen.Unsettled)];
+        }
+        _store.Maintain();
+        _store.Maintain();
+        Assert.That(asked, Has.Some.Matches<UInt128>(hash => !_store.MayContain(_sets[0], hash)), "the merge changed the filters");
+        Assert.That(asked.Select(set.Add), Has.All.EqualTo(Seen.UnsettledBefore));
+    }
+
+    [Test]
     public void What_was_saved_is_there_after_a_reload_and_files_of_before_are_gone()
     {
         var random = new Random(1);
@@ -122,7 +156,7 @@ public sealed class RunStoreTests : IDisposable
         AssertSame(random, "after the failure");
     }
 
-    private RunStore NewStore() => new(_files, Folder, _budget, new InlineWorker(), splitAt: 150);
+    private RunStore NewStore(IStateWorker? worker = null) => new(_files, Folder, _budget, worker ?? new InlineWorker(), splitAt: 150);
 
     private void Save(Random random, int count, bool onlyTry = false)
     {
@@ -167,4 +201,19 @@ public sealed class RunStoreTests : IDisposable
     }
 
     private static UInt128 Hash(Random random) => new((ulong)random.NextInt64(long.MinValue, long.MaxValue), (ulong)random.NextInt64(long.MinValue, long.MaxValue));
+
+    /// <summary>Works when told to: on a thread of its own a merge may begin much later than it was asked for.</summary>
+    private sealed class LateWorker : IStateWorker
+    {
+        private readonly Queue<StateWork> _waiting = [];
+
+        public int Waiting => _waiting.Count;
+
+        public void Start(StateWork work) => _waiting.Enqueue(work);
+
+        public void Work()
+        {
+            while (_waiting.TryDequeue(out var work)) work.Execute();
+        }
+    }
 }
