@@ -49,7 +49,8 @@ public static class ProcessorServices
         var state = Options<StateOptions>(provider);
         return new(
             Options<KafkaOptions>(provider).Topics, Options<HashKeyOptions>(provider).CreateHasher(), options.Generation, options.ChunkHashes,
-            state.Directory.Length == 0 ? null : provider.GetRequiredService<StateStore>(), state.Retention);
+            state.Directory.Length == 0 ? null : provider.GetRequiredService<StateStore>(), state.Retention,
+            provider.GetRequiredService<TimeProvider>());
     }
 
     private static StateStore LocalState(IServiceProvider provider) => new(

@@ -8,18 +8,28 @@ namespace Tally.ProcessorService.State;
 /// Drops the state of hours that had no event for long, by the time at which events arrived: tombstones for its chunks, and a record that
 /// keeps it known as dropped. Both stand in the same transaction as everything else.
 /// </summary>
-public sealed class HourRetention(int generation, TimeSpan? retention)
+public sealed class HourRetention(int generation, TimeSpan? retention, TimeProvider clock)
 {
     /// <summary>Most tombstones of one commit, about; the rest comes with the next.</summary>
     private const int TombstonesMax = 10_000;
 
     private static readonly long ScanEveryMs = (long)TimeSpan.FromMinutes(1).TotalMilliseconds;
 
+    private long _nowMs;
     private long _newestMs;
     private long _scanAtMs;
 
-    /// <summary>An event arrived at this Unix time (ms).</summary>
-    public void Saw(long appendedMs) => _newestMs = Math.Max(_newestMs, appendedMs);
+    /// <summary>Takes note of an event.</summary>
+    /// <param name="timestampMs">Of its record, Unix time in ms: its producer's clock, which may run ahead or say nothing (-1). Ours bounds it, or one
+    /// such record would drop every hour.</param>
+    /// <returns>When it arrived.</returns>
+    public long Saw(long timestampMs)
+    {
+        if (timestampMs < 0 || timestampMs > _nowMs) _nowMs = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var arrivedMs = timestampMs < 0 ? _nowMs : Math.Min(timestampMs, _nowMs);
+        _newestMs = Math.Max(_newestMs, arrivedMs);
+        return arrivedMs;
+    }
 
     public void Resume(long lastAppendMs) => Saw(lastAppendMs);
 

@@ -24,7 +24,7 @@ public static class StrictOptions
         public ValidateOptionsResult Validate(string? name, T options)
         {
             var failures = typeof(T).GetProperties()
-                .Where(p => p.PropertyType == typeof(TimeSpan) && long.TryParse(section[p.Name], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) && n != 0)
+                .Where(p => p.PropertyType is var type && (type == typeof(TimeSpan) || type == typeof(TimeSpan?)) && long.TryParse(section[p.Name], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) && n != 0)
                 .Select(p => $"{((IConfigurationSection)section).Path}:{p.Name} is '{section[p.Name]}', a number without a unit: write 00:00:05 for 5 seconds, 00:00:00.005 for 5 ms, 5.00:00:00 for 5 days.")
                 .ToList();
             return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);

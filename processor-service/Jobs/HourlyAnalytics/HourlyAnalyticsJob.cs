@@ -7,7 +7,8 @@ namespace Tally.ProcessorService.Jobs.HourlyAnalytics;
 
 /// <summary>Clicks, impressions and exact unique users per GMT hour.</summary>
 public sealed class HourlyAnalyticsJob(
-    TopicNames topics, UserHasher hasher, int generation, int chunkHashes, StateStore? store = null, TimeSpan? retention = null) : IJob
+    TopicNames topics, UserHasher hasher, int generation, int chunkHashes, StateStore? store = null, TimeSpan? retention = null,
+    TimeProvider? clock = null) : IJob
 {
     public string Name => "hourly-analytics";
 
@@ -16,5 +17,5 @@ public sealed class HourlyAnalyticsJob(
     public int Generation => generation;
 
     public IJobTask CreateTask(int partition, int partitionCount) =>
-        new HourlyAnalyticsTask(partition, partitionCount, generation, chunkHashes, hasher, store, retention);
+        new HourlyAnalyticsTask(partition, partitionCount, generation, chunkHashes, hasher, store, retention, clock);
 }

@@ -32,11 +32,12 @@ public sealed class HourlyAnalyticsTask : IJobTask
     private KeyedBy _keyedBy;
 
     public HourlyAnalyticsTask(
-        int partition, int partitionCount, int generation, int chunkHashes, UserHasher hasher, StateStore? store = null, TimeSpan? retention = null)
+        int partition, int partitionCount, int generation, int chunkHashes, UserHasher hasher, StateStore? store = null, TimeSpan? retention = null,
+        TimeProvider? clock = null)
     {
         (_partition, _partitionCount, _generation, _hasher, _store) = (partition, partitionCount, generation, hasher, store);
         _changelog = new HourChangelog(generation, chunkHashes);
-        _retention = new HourRetention(generation, retention);
+        _retention = new HourRetention(generation, retention, clock ?? TimeProvider.System);
         _local = store?.Open("hourly-analytics", partition);
         _memory = store is null ? new PartitionHours() : null;
     }
@@ -129,10 +130,10 @@ public sealed class HourlyAnalyticsTask : IJobTask
         _local?.Dispose();
     }
 
-    private Outcome Count(in EventFields fields, UInt128 user, long appendedMs)
+    private Outcome Count(in EventFields fields, UInt128 user, long timestampMs)
     {
         var number = Shared.Contracts.Hours.Of(fields.TimestampMs);
-        _retention.Saw(appendedMs);
+        var arrivedMs = _retention.Saw(timestampMs);
         if (Hours.Dropped.Contains(number))
             return Outcome.DeadLetter(
                 DeadLetterReasons.HourExpired, "The state of the event's hour was dropped (State:Retention): whether it counts can no longer be told.");
@@ -143,7 +144,7 @@ public sealed class HourlyAnalyticsTask : IJobTask
             _touched.Add(hour);
         }
         hour.Heat++;
-        hour.LastEventMs = Math.Max(hour.LastEventMs, appendedMs);
+        hour.LastEventMs = Math.Max(hour.LastEventMs, arrivedMs);
         var outcome = Count(hour, fields, user);
         if (_store is { Budget: { IsExceeded: true } or { IsPressed: true } }) _store.Relieve();
         return outcome;

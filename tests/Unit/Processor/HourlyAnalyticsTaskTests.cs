@@ -158,12 +158,29 @@ public sealed class HourlyAnalyticsTaskTests
     public void The_first_and_the_last_hour_count(long timestampMs) =>
         Assert.That(Process(NewTask(1), Events.Hashed("ada", timestampMs, EventKind.Click), 0).Kind, Is.EqualTo(OutcomeKind.Counted));
 
+    [TestCase(253_402_300_799_000)]
+    [TestCase(-1)]
+    public void A_record_whose_timestamp_is_far_ahead_or_absent_drops_no_hour(long timestampMs)
+    {
+        var clock = new ManualClock();
+        using var task = new HourlyAnalyticsTask(0, 1, 1, 8, Events.Hasher, retention: TimeSpan.FromDays(1), clock: clock);
+        var emitted = new Emitted();
+        Process(task, Events.Hashed("ada", 0, EventKind.Click), 0, clock.NowMs);
+        Process(task, Events.Hashed("bob", Hour, EventKind.Click), 1, timestampMs);
+        task.Emit(2, emitted);
+        Assert.Multiple(() =>
+        {
+            Assert.That(Process(task, Events.Hashed("ada", 1, EventKind.Click), 2, clock.NowMs).Kind, Is.EqualTo(OutcomeKind.Counted));
+            Assert.That(Process(task, Events.Hashed("bob", Hour, EventKind.Click), 3, clock.NowMs).Kind, Is.EqualTo(OutcomeKind.Counted));
+        });
+    }
+
     private static HourlyAnalyticsTask NewTask(int partitionCount) => new(0, partitionCount, 1, 8, Events.Hasher);
 
-    private static Outcome Process(HourlyAnalyticsTask task, Events.Made made, long offset) => task.Process(new LogRecord
+    private static Outcome Process(HourlyAnalyticsTask task, Events.Made made, long offset, long? timestampMs = null) => task.Process(new LogRecord
     {
         Offset = offset,
-        TimestampMs = 1_000 + offset,
+        TimestampMs = timestampMs ?? 1_000 + offset,
         HasKey = made.Key is not null,
         Key = made.Key,
         HasValue = made.Value is not null,

@@ -1,6 +1,8 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Tally.ProcessorService.Engine;
 using Tally.ProcessorService.State;
 using Tally.Shared.Contracts;
@@ -47,6 +49,15 @@ public sealed class ProcessorOptionsTests
         var options = new ProcessorOptions();
         change(options);
         Assert.That(Faults(options), Has.Some.Contains(why));
+    }
+
+    [Test]
+    public void A_retention_without_a_unit_is_refused()
+    {
+        var settings = new ConfigurationBuilder().AddInMemoryCollection([new("State:Retention", "5")]).Build();
+        using var services = new ServiceCollection().AddSingleton<IConfiguration>(settings).AddValidatedOptions<StateOptions>(StateOptions.Section).BuildServiceProvider();
+        Assert.That(() => services.GetRequiredService<IOptions<StateOptions>>().Value,
+            Throws.InstanceOf<OptionsValidationException>().With.Message.Contains("State:Retention is '5', a number without a unit"));
     }
 
     private static List<string> Faults(ProcessorOptions options)

@@ -64,7 +64,7 @@ public sealed class Simulation : IDisposable
             if (Clock.GetUtcNow() >= until) stop.Cancel();
         };
         if (State is not null) _store ??= new StateStore(State, "sim", Files, new InlineWorker(), Clock, NullLogger.Instance, leafHashes: 16);
-        var job = new HourlyAnalyticsJob(Topics, hasher ?? Events.Hasher, Options.Generation, Options.ChunkHashes, _store, State?.Retention);
+        var job = new HourlyAnalyticsJob(Topics, hasher ?? Events.Hasher, Options.Generation, Options.ChunkHashes, _store, State?.Retention, Clock);
         var session = new Session(Broker, job, Options, Partitions, Status = new EngineStatus(Clock), Clock, NullLogger.Instance);
         try
         {
