@@ -1,7 +1,9 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Tally.CommandService.Ingest;
 using Tally.Shared.Hosting;
@@ -31,7 +33,12 @@ internal sealed class CommandApp : IAsyncDisposable
 
     /// <param name="bootstrap">Where Kafka is, or will be.</param>
     /// <param name="settings">Such as <c>("Ingest:MaxInFlight", "1")</c>.</param>
-    public static async Task<CommandApp> StartAsync(string bootstrap, params (string Key, string Value)[] settings)
+    public static Task<CommandApp> StartAsync(string bootstrap, params (string Key, string Value)[] settings) => StartAsync(bootstrap, null, settings);
+
+    /// <param name="bootstrap">Where Kafka is, or will be.</param>
+    /// <param name="limits">Changes the server's time limits, so that a test need not wait for them; learns what they are.</param>
+    /// <param name="settings">Such as <c>("Ingest:MaxInFlight", "1")</c>.</param>
+    public static async Task<CommandApp> StartAsync(string bootstrap, Action<KestrelServerLimits>? limits, params (string Key, string Value)[] settings)
     {
         string[] args =
         [
@@ -41,6 +48,7 @@ internal sealed class CommandApp : IAsyncDisposable
         var builder = WebApplication.CreateBuilder(args);
         builder.AddServiceDefaults("command-service", defaultPort: 0);
         builder.AddIngest();
+        if (limits is not null) builder.WebHost.ConfigureKestrel(kestrel => limits(kestrel.Limits));
         var app = builder.Build();
         app.MapIngest();
         app.MapHealth();
