@@ -58,10 +58,6 @@ public sealed partial class SinkLoop : DedicatedLoop
                 Status.Trouble = null;
                 return true;
             }
-            catch (UnauthorizedAccessException e)
-            {
-                throw new ConfigurationException($"The {_sink.Name} cannot be made where the settings say: {e.Message}", e);
-            }
             catch (Exception e) when (e is not ConfigurationException && !stopping.IsCancellationRequested)
             {
                 if (Status.Trouble is null) NotPrepared(_logger, e, _sink.Name);

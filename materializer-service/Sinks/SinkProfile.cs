@@ -9,9 +9,11 @@ namespace Tally.MaterializerService.Sinks;
 /// <param name="Group">Its consumer group.</param>
 /// <param name="Linger">How long records are gathered before they are written; zero writes as soon as no more are at hand.</param>
 /// <param name="WriteTimeout">Time limit of one write.</param>
-/// <param name="Prepare">Makes the store ready at start; tried again until it succeeds.</param>
+/// <param name="Prepare">Makes the store ready at start and when its tables are gone; tried again until it succeeds.</param>
+/// <param name="MostAhead">How far ahead of now an hour may begin; null for any.</param>
 public sealed record SinkProfile(
-    IHourStore Store, string System, string Operation, string Group, TimeSpan Linger, TimeSpan WriteTimeout, Func<CancellationToken, Task> Prepare)
+    IHourStore Store, string System, string Operation, string Group, TimeSpan Linger, TimeSpan WriteTimeout, Func<CancellationToken, Task> Prepare,
+    TimeSpan? MostAhead = null)
 {
     public string Name => Store.Name;
 }

@@ -30,7 +30,8 @@ public static class SinkRegistration
     }
 
     private static SinkProfile Redis(IServiceProvider provider, MaterializerOptions options) => new(
-        provider.GetRequiredService<RedisHourStore>(), "redis", "EVAL", options.RedisGroup, TimeSpan.Zero, options.RedisTimeout, _ => Task.CompletedTask);
+        provider.GetRequiredService<RedisHourStore>(), "redis", "EVAL", options.RedisGroup, TimeSpan.Zero, options.RedisTimeout, _ => Task.CompletedTask,
+        provider.GetRequiredService<IOptions<RedisOptions>>().Value.FutureTolerance);
 
     private static SinkProfile Archive(IServiceProvider provider, MaterializerOptions options)
     {

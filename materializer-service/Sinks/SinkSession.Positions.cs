@@ -57,6 +57,7 @@ public sealed partial class SinkSession
         limit.CancelAfter(PositionLimit);
         try
         {
+            PrepareAgain();
             var positions = _sink.Store.ReadPositionsAsync(_feeds.Topic, partitions, limit.Token).GetAwaiter().GetResult();
             _epoch = _sink.Store.Epoch;
             Well();

@@ -1,4 +1,6 @@
 using Tally.MaterializerService.Feed;
+using Tally.Shared.Archive;
+using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
 using Tally.Shared.Observability;
 using Tally.Shared.ReadModel;
@@ -15,6 +17,9 @@ public sealed partial class SinkSession : IFeedListener
     private static readonly TimeSpan Backoff = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan PositionLimit = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(2);
+
+    /// <summary>How much this clock may be behind command-service's.</summary>
+    private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(1);
 
     private readonly SinkProfile _sink;
     private readonly IHourFeedFactory _feeds;
@@ -33,6 +38,7 @@ public sealed partial class SinkSession : IFeedListener
     private TimeSpan _rest;
     private long _epoch;
     private bool _paused;
+    private bool _unprepared;
 
     public SinkSession(
         SinkProfile sink, IHourFeedFactory feeds, SinkWriter writer, SinkStatus status, MaterializerOptions options, TimeProvider clock, ILogger logger)
@@ -121,7 +127,19 @@ public sealed partial class SinkSession : IFeedListener
         if (!_batch.Follows(record.Partition)) return;
         if (_batch.IsEmpty) _gatheredSince = _clock.GetTimestamp();
         var decoded = HourRecord.Read(_feeds.Topic, record);
+        if (decoded.Partial is { } partial) RefuseTooFarAhead(partial.Hour);
         if (_batch.Take(record, decoded) && decoded.Partial is not null) _trace.Take(record.Headers);
+    }
+
+    /// <summary>Such an hour would be taken for complete in a Redis that was born, or had forgotten it, after its first events.</summary>
+    private void RefuseTooFarAhead(long hour)
+    {
+        if (_sink.MostAhead is not { } most) return;
+        var ahead = DateTimeOffset.FromUnixTimeMilliseconds(Hours.StartMs(hour)) - _clock.GetUtcNow();
+        if (ahead <= most + ClockSkew) return;
+        throw new ConfigurationException(
+            $"There are events of the hour {Hours.Name(hour)}, further ahead of now than Redis:FutureTolerance ({most}): set it, for materializer-service and "
+            + "query-service, to the Ingest:FutureTolerance of command-service or more, or correct this machine's clock.");
     }
 
     private TimeSpan Resting => _rest - _clock.GetElapsedTime(_restSince);
@@ -151,6 +169,7 @@ public sealed partial class SinkSession : IFeedListener
         {
             try
             {
+                PrepareAgain();
                 var result = _writer.WriteAsync(batch, _hurry).GetAwaiter().GetResult();
                 outcome = result.Applied ? "written" : "reread";
                 if (result.Applied) Written(batch);
@@ -230,8 +249,17 @@ public sealed partial class SinkSession : IFeedListener
     {
         _rest = Backoff;
         _restSince = _clock.GetTimestamp();
+        _unprepared |= e is ArchiveNotReadyException;
         if (_status.Trouble is null) Failing(_logger, e, _sink.Name);
         _status.Trouble = trouble;
+    }
+
+    /// <summary>A store whose tables are gone, as when its file was deleted, is made anew; being empty, it then asks for everything.</summary>
+    private void PrepareAgain()
+    {
+        if (!_unprepared) return;
+        _sink.Prepare(_hurry).GetAwaiter().GetResult();
+        _unprepared = false;
     }
 
     private void Well()

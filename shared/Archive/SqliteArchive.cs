@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Globalization;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
+using Tally.Shared.Hosting;
 
 namespace Tally.Shared.Archive;
 
@@ -14,12 +15,17 @@ public sealed class SqliteArchive : ArchiveDatabase, IDisposable
     private const int CannotOpen = 14;
     private const int GenericError = 1;
 
+    /// <summary>No permission, no file that opens, not writable, damaged, no database: only a person can mend them.</summary>
+    private static readonly int[] Refusals = [3, 8, 11, CannotOpen, 23, 26];
+
     private readonly string _reading;
     private readonly string _writing;
     private readonly string _path;
     private readonly string _pragmas;
     private readonly SemaphoreSlim _reads;
     private readonly SemaphoreSlim _writes = new(1);
+    private readonly Lock _file = new();
+    private DateTime _made;
 
     public SqliteArchive(IOptions<ArchiveOptions> options)
     {
@@ -48,7 +54,19 @@ public sealed class SqliteArchive : ArchiveDatabase, IDisposable
         RunAsync(_writes, () => WriteOnThisThreadAsync(work), cancellation);
 
     // SQLite has one writer at a time anyway.
-    public override Task<T> WriteAloneAsync<T>(Func<DbTransaction, Task<T>> work, CancellationToken cancellation) => WriteAsync(work, cancellation);
+    /// <exception cref="ConfigurationException">There can be no archive at that path.</exception>
+    public override async Task<T> WriteAloneAsync<T>(Func<DbTransaction, Task<T>> work, CancellationToken cancellation)
+    {
+        try
+        {
+            return await WriteAsync(work, cancellation).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException || e is SqliteException s && Refusals.Contains(s.SqliteErrorCode))
+        {
+            throw new ConfigurationException(
+                $"The archive {_path} cannot be used ({e.Message.TrimEnd('.')}): point Archive:ConnectionString to a SQLite file or a new one, in a folder that may be written.", e);
+        }
+    }
 
     public void Dispose()
     {
@@ -87,25 +105,55 @@ public sealed class SqliteArchive : ArchiveDatabase, IDisposable
         {
             throw new ArchiveNotReadyException($"There is no archive at {_path} yet: materializer-service makes it.", e);
         }
-        catch (SqliteException e) when (e.SqliteErrorCode == GenericError && e.Message.Contains("no such table", StringComparison.Ordinal))
+        catch (SqliteException e) when (HasNoTables(e))
         {
-            throw new ArchiveNotReadyException($"The archive at {_path} has no tables yet: materializer-service makes them.", e);
+            throw NoTables(e);
         }
     }
 
     private async Task<T> WriteOnThisThreadAsync<T>(Func<DbTransaction, Task<T>> work)
     {
-        if (Path.GetDirectoryName(Path.GetFullPath(_path)) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
-        await using var connection = Open(_writing);
-        Execute(connection, "PRAGMA journal_mode = WAL;");
-        await using var transaction = connection.BeginTransaction(deferred: false);
-        var result = await work(transaction).ConfigureAwait(false);
-        transaction.Commit();
-        return result;
+        try
+        {
+            if (Path.GetDirectoryName(Path.GetFullPath(_path)) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
+            await using var connection = Open(_writing);
+            Execute(connection, "PRAGMA journal_mode = WAL;");
+            await using var transaction = connection.BeginTransaction(deferred: false);
+            var result = await work(transaction).ConfigureAwait(false);
+            transaction.Commit();
+            return result;
+        }
+        catch (SqliteException e) when (HasNoTables(e))
+        {
+            throw NoTables(e);
+        }
+    }
+
+    private static bool HasNoTables(SqliteException e) =>
+        e.SqliteErrorCode == GenericError && e.Message.Contains("no such table", StringComparison.Ordinal);
+
+    private ArchiveNotReadyException NoTables(SqliteException e) => new($"The archive at {_path} has no tables yet: materializer-service makes them.", e);
+
+    /// <summary>Pooled connections would go on with a file that was deleted or replaced, which nobody else sees.</summary>
+    private void LeaveReplacedFile()
+    {
+        lock (_file)
+        {
+            // For a missing file the year 1601.
+            var made = File.GetCreationTimeUtc(_path);
+            if (made == _made) return;
+            _made = made;
+            foreach (var pool in (string[])[_reading, _writing])
+            {
+                using var connection = new SqliteConnection(pool);
+                SqliteConnection.ClearPool(connection);
+            }
+        }
     }
 
     private SqliteConnection Open(string connectionString)
     {
+        LeaveReplacedFile();
         var connection = new SqliteConnection(connectionString);
         try
         {

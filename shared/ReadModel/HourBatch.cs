@@ -36,6 +36,7 @@ public interface IHourStore
 
     /// <summary>Writes partials, then progress, then positions in one atomic step. Writing a batch again changes nothing.</summary>
     /// <exception cref="ConfigurationException">Progress falls where it can only rise: the topic was recreated or belongs to another cluster.</exception>
+    /// <exception cref="Archive.ArchiveNotReadyException">The tables are gone.</exception>
     Task<HourBatchResult> WriteAsync(HourBatch batch, CancellationToken cancellation);
 }
 

@@ -60,6 +60,30 @@ internal sealed class TemporaryArchive : IAsyncDisposable
         return database;
     }
 
+    /// <summary>Takes the file away under everybody who has it open.</summary>
+    public void DeleteFiles()
+    {
+        foreach (var file in _folder!.EnumerateFiles("archive.db*", SearchOption.AllDirectories)) file.Delete();
+    }
+
+    /// <summary>Puts this archive's file where the other's was; this one ends.</summary>
+    public async Task MoveToAsync(TemporaryArchive other)
+    {
+        SqliteConnection.ClearAllPools();
+        File.Move(FilePath, other.FilePath);
+        await DisposeAsync();
+    }
+
+    /// <summary>Something else where the file, or the folder it lies in, should be.</summary>
+    public async Task WriteFileAsync(string text, bool inPlaceOfFolder = false)
+    {
+        var file = inPlaceOfFolder ? Path.GetDirectoryName(FilePath)! : FilePath;
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        await File.WriteAllTextAsync(file, text);
+    }
+
+    private string FilePath => Path.Combine(_folder!.FullName, "made", "archive.db");
+
     public async Task<long> ScalarAsync(string sql)
     {
         await using DbConnection connection = IsPostgres ? new NpgsqlConnection(ConnectionString) : new SqliteConnection(ConnectionString);

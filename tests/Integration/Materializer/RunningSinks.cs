@@ -24,7 +24,7 @@ internal sealed class RunningSinks : IAsyncDisposable
         options ??= new MaterializerOptions { RedisTimeout = TimeSpan.FromMilliseconds(500), ArchiveInterval = TimeSpan.FromMilliseconds(20) };
         var sinks = new RunningSinks();
         await sinks.AddAsync(feeds, options, new SinkProfile(
-            redis, "redis", "EVAL", "redis", TimeSpan.Zero, options.RedisTimeout, _ => Task.CompletedTask));
+            redis, "redis", "EVAL", "redis", TimeSpan.Zero, options.RedisTimeout, _ => Task.CompletedTask, MostAhead: TimeSpan.FromHours(2)));
         if (archive is not null)
             await sinks.AddAsync(feeds, options, new SinkProfile(new SqlHourStore(archive), archive.System, "INSERT", "archive",
                 options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(archive, cancellation)));
