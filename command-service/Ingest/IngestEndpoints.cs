@@ -28,7 +28,8 @@ public static class IngestEndpoints
         services.AddSingleton<EventIntake>();
         services.AddSingleton<KafkaWatch>();
         services.AddHostedService(provider => provider.GetRequiredService<KafkaWatch>());
-        services.AddHealthChecks().AddCheck<KafkaReadiness>("kafka", tags: [HealthEndpoints.Ready], timeout: TimeSpan.FromSeconds(2));
+        services.AddHealthChecks().AddCheck<KafkaReadiness>("kafka", tags: [HealthEndpoints.Ready], timeout: TimeSpan.FromSeconds(2))
+            .AddCheck<KafkaLoginCheck>("kafka login", tags: [HealthEndpoints.Ready]);
     }
 
     private static Task MethodNotAllowed(HttpContext context)

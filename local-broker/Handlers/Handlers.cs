@@ -6,7 +6,7 @@ namespace Tally.LocalBroker.Handlers;
 /// <summary>Everything that the broker serves, key by key.</summary>
 internal static class Handlers
 {
-    public static HandlerTable Register(BrokerState state)
+    public static HandlerTable Register(BrokerState state, ILogger log)
     {
         var table = new HandlerTable();
         var cluster = new ClusterHandlers(state, table);
@@ -50,6 +50,15 @@ internal static class Handlers
         table.Register(Key61DescribeProducers.Range, inspection.DescribeProducers);
         table.Register(Key65DescribeTransactions.Range, inspection.DescribeTransactions);
         table.Register(Key66ListTransactions.Range, inspection.ListTransactions);
+
+        if (state.Options.SaslUsersFile is not null)
+        {
+            var sasl = new SaslHandlers(log);
+            table.Register(Key17SaslHandshake.Range, SaslHandlers.Handshake);
+            table.Register(Key36SaslAuthenticate.Range, sasl.Authenticate);
+            table.LetIn = sasl.LetIn;
+        }
+
         return table;
     }
 }

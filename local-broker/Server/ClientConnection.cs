@@ -5,6 +5,7 @@ using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Protocol.Messages;
+using Tally.LocalBroker.Server.Security;
 
 namespace Tally.LocalBroker.Server;
 
@@ -12,19 +13,32 @@ namespace Tally.LocalBroker.Server;
 /// One client: frames in, answers out in the order of the requests. A request is begun as soon as it is read, so a client's pipeline keeps moving; answers
 /// that are not ready hold back those behind them.
 /// </summary>
-internal sealed partial class ClientConnection(ConnectionContext connection, HandlerTable handlers, FaultPlan faults, int requestBytesMax, ILogger log)
+internal sealed partial class ClientConnection(
+    ConnectionContext connection, IDuplexPipe transport, HandlerTable handlers, FaultPlan faults, ClientSession session, LocalBrokerOptions options, ILogger log)
 {
     private const int PendingMax = 64;
 
+    // Nobody may send more than a token before having logged in.
+    private const int LoginBytesMax = 64 * 1024;
+
+    // Answers that wait for those before them; beyond that no further request is begun.
+    private const int PendingBytesMax = 16 * 1024 * 1024;
+
     // A client that sends much and reads little must not fill the memory with answers.
     private const int UnflushedBytesMax = 64 * 1024;
-    private readonly PipeReader _input = connection.Transport.Input;
-    private readonly PipeWriter _output = connection.Transport.Output;
+    private readonly PipeReader _input = transport.Input;
+    private readonly PipeWriter _output = transport.Output;
     private readonly string _clientHost = "/" + ((connection.RemoteEndPoint as IPEndPoint)?.Address.ToString() ?? "unknown");
     private Task _tail = Task.CompletedTask;
     private int _pending;
     private int _unflushedBytes;
+    private int _pendingBytes;
+    private long _readingSince;
+    private long _frameSince;
+    private long _writingSince;
     private volatile bool _broken;
+
+    private long Now => options.TimeProvider.GetTimestamp();
 
     public async Task RunAsync()
     {
@@ -66,24 +80,33 @@ internal sealed partial class ClientConnection(ConnectionContext connection, Han
             if (!_input.TryRead(out ReadResult result))
             {
                 await FlushAsync();
+                _readingSince = Now;
                 result = await _input.ReadAsync();
+                _readingSince = 0;
             }
 
             ReadOnlySequence<byte> buffer = result.Buffer;
             if (frame is null && buffer.Length >= sizeof(int))
             {
                 frame = Frame.Rent(ReadLength(buffer));
+                _frameSince = Now;
                 buffer = buffer.Slice(sizeof(int));
             }
 
             if (frame is not null)
             {
-                ReadOnlySequence<byte> part = buffer.Slice(0, Math.Min(buffer.Length, frame.Length - filled));
-                part.CopyTo(frame.Memory.Span[filled..]);
-                filled += (int)part.Length;
-                buffer = buffer.Slice(part.End);
+                while (buffer.Length > 0 && filled < frame.Length)
+                {
+                    Span<byte> free = frame.Free(filled);
+                    ReadOnlySequence<byte> part = buffer.Slice(0, Math.Min(buffer.Length, free.Length));
+                    part.CopyTo(free);
+                    filled += (int)part.Length;
+                    buffer = buffer.Slice(part.End);
+                }
+
                 if (filled == frame.Length)
                 {
+                    _frameSince = 0;
                     _input.AdvanceTo(buffer.Start);
                     return frame;
                 }
@@ -102,12 +125,14 @@ internal sealed partial class ClientConnection(ConnectionContext connection, Han
         Span<byte> bytes = stackalloc byte[sizeof(int)];
         buffer.Slice(0, sizeof(int)).CopyTo(bytes);
         int length = BinaryPrimitives.ReadInt32BigEndian(bytes);
-        return length is >= 8 && length <= requestBytesMax ? length : throw new MalformedRequestException($"frame length {length} is out of bounds");
+        return length >= (session.TokenIsBare ? 0 : 8) && length <= (session.IsLetIn ? options.RequestBytesMax : LoginBytesMax) ? length : throw new MalformedRequestException($"frame length {length} is out of bounds");
     }
 
     /// <summary>Begins a request; false when the connection must end.</summary>
     private async ValueTask<bool> BeginAsync(Frame frame)
     {
+        if (session.TokenIsBare)
+            return TakeBareToken(frame);
         if (!TryParse(frame, out RequestContext? request, out RequestHandler? handler, out WireWriter? refusal))
         {
             frame.Dispose();
@@ -132,7 +157,7 @@ internal sealed partial class ClientConnection(ConnectionContext connection, Han
         Send(answer, frame);
         if (_unflushedBytes >= UnflushedBytesMax)
             await FlushAsync();
-        if (Volatile.Read(ref _pending) >= PendingMax)
+        if (Volatile.Read(ref _pending) >= PendingMax || Volatile.Read(ref _pendingBytes) >= PendingBytesMax)
             await _tail;
         return true;
     }
@@ -158,8 +183,14 @@ internal sealed partial class ClientConnection(ConnectionContext connection, Han
             return false;
         }
 
+        if (!session.IsLetIn && header.Key is not (ApiKey.ApiVersions or ApiKey.SaslHandshake or ApiKey.SaslAuthenticate))
+        {
+            LogNotLoggedIn(_clientHost, header.Key);
+            return false;
+        }
+
         header = header.ReadRest(ref reader, range.IsFlexible(header.Version));
-        request = new RequestContext(header, frame.Memory, reader.Position, range, _clientHost, connection.ConnectionClosed);
+        request = new RequestContext(header, frame.Memory, reader.Position, range, _clientHost, session, connection.ConnectionClosed);
         return true;
     }
 
@@ -175,28 +206,38 @@ internal sealed partial class ClientConnection(ConnectionContext connection, Han
     // Only the reading loop calls this; while the tail is complete nobody else touches the output.
     private void Send(ValueTask<WireWriter?> answer, Frame? frame)
     {
-        if (_tail.IsCompleted && answer.IsCompletedSuccessfully)
+        if (!answer.IsCompletedSuccessfully)
         {
-            Write(answer.GetAwaiter().GetResult());
-            frame?.Dispose();
+            SendLater(answer, frame, 0);
             return;
         }
 
-        Interlocked.Increment(ref _pending);
-        _tail = SendAfterAsync(_tail, answer, frame);
+        WireWriter? ready = answer.GetAwaiter().GetResult();
+        if (!_tail.IsCompleted)
+        {
+            SendLater(ValueTask.FromResult(ready), frame, ready?.Length ?? 0);
+            return;
+        }
+
+        Write(ready);
+        frame?.Dispose();
     }
 
-    private async Task SendAfterAsync(Task before, ValueTask<WireWriter?> answer, Frame? frame)
+    private void SendLater(ValueTask<WireWriter?> answer, Frame? frame, int bytes)
+    {
+        Interlocked.Increment(ref _pending);
+        Interlocked.Add(ref _pendingBytes, bytes);
+        _tail = SendAfterAsync(_tail, answer, frame, bytes);
+    }
+
+    private async Task SendAfterAsync(Task before, ValueTask<WireWriter?> answer, Frame? frame, int bytes)
     {
         try
         {
             await before;
             Write(await answer);
             if (_unflushedBytes > 0)
-            {
-                _unflushedBytes = 0;
-                await _output.FlushAsync();
-            }
+                await FlushOutputAsync();
         }
         catch (Exception e)
         {
@@ -211,6 +252,7 @@ internal sealed partial class ClientConnection(ConnectionContext connection, Han
         finally
         {
             Interlocked.Decrement(ref _pending);
+            Interlocked.Add(ref _pendingBytes, -bytes);
             frame?.Dispose();
         }
     }
@@ -231,19 +273,19 @@ internal sealed partial class ClientConnection(ConnectionContext connection, Han
     {
         if (!_tail.IsCompleted || _unflushedBytes == 0)
             return;
+        await FlushOutputAsync();
+    }
+
+    private async ValueTask FlushOutputAsync()
+    {
         _unflushedBytes = 0;
-        await _output.FlushAsync();
+        ValueTask<FlushResult> flush = _output.FlushAsync();
+        if (!flush.IsCompleted)
+            _writingSince = Now;
+        await flush;
+        _writingSince = 0;
     }
 
     private static bool IsDisconnect(Exception e) =>
         e is IOException or ConnectionResetException or ConnectionAbortedException or OperationCanceledException;
-
-    [LoggerMessage(20, LogLevel.Warning, "{Client}: a malformed request closes the connection: {Reason}")]
-    private partial void LogMalformed(string client, string reason);
-
-    [LoggerMessage(21, LogLevel.Warning, "{Client}: request {Key} version {Version} is not supported; the connection is closed")]
-    private partial void LogUnsupported(string client, ApiKey key, short version);
-
-    [LoggerMessage(22, LogLevel.Error, "{Client}: a request failed unexpectedly; the connection is closed")]
-    private partial void LogFailed(Exception e, string client);
 }

@@ -1,14 +1,21 @@
 using Tally.LocalBroker.Protocol;
+using Tally.LocalBroker.Server.Security;
 
 namespace Tally.LocalBroker.Server;
 
 /// <summary>Carries out one request; null means that it has no answer.</summary>
 internal delegate ValueTask<WireWriter?> RequestHandler(RequestContext request);
 
+/// <summary>Holds a login token of a client against the users; true when it is let in.</summary>
+internal delegate bool LoginToken(ClientSession session, ReadOnlySpan<byte> token, string client);
+
 /// <summary>Which handler serves which key. ApiVersions is answered from here, so the broker cannot offer what it does not handle.</summary>
 internal sealed class HandlerTable
 {
     private readonly Dictionary<ApiKey, (ApiRange Range, RequestHandler Handler)> _handlers = [];
+
+    /// <summary>Takes a login token that comes bare; null where nobody logs in.</summary>
+    public LoginToken? LetIn { get; set; }
 
     public IReadOnlyCollection<ApiRange> Ranges => [.. _handlers.Values.Select(h => h.Range).OrderBy(r => r.Key)];
 

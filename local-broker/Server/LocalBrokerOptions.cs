@@ -31,7 +31,7 @@ public sealed record LocalBrokerOptions
     /// <summary>Folder that holds everything the broker stores; created when missing.</summary>
     public required string DataDirectory { get; init; }
 
-    /// <summary>Address to listen on. Loopback unless told otherwise: there is no authentication.</summary>
+    /// <summary>Address to listen on. Loopback unless told otherwise: without TLS and users anybody who reaches it reads and writes everything.</summary>
     public string Host { get; init; } = "127.0.0.1";
 
     /// <summary>Port to listen on; 0 lets the system choose.</summary>
@@ -39,6 +39,24 @@ public sealed record LocalBrokerOptions
 
     /// <summary>Host name told to clients; <see cref="Host"/> when null.</summary>
     public string? AdvertisedHost { get; init; }
+
+    /// <summary>PEM file with the certificate (and those that lead to its root); the listener then speaks TLS 1.2 and later only.</summary>
+    public string? TlsCertificate { get; init; }
+
+    /// <summary>PEM file with the certificate's key; <see cref="TlsCertificate"/> when null.</summary>
+    public string? TlsKey { get; init; }
+
+    /// <summary>File with lines name:password, readable by its owner only; the listener then asks for SASL/PLAIN.</summary>
+    public string? SaslUsersFile { get; init; }
+
+    /// <summary>Most connections at a time; further ones are closed at once.</summary>
+    public int ConnectionsMax { get; init; } = 8000;
+
+    /// <summary>How long a connection may be silent.</summary>
+    public TimeSpan ConnectionIdleMax { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long a client may take to send the rest of a request, to take an answer, or to log in.</summary>
+    public TimeSpan ClientPatience { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>When written data is flushed to the disk.</summary>
     public FlushPolicy Flush { get; init; } = FlushPolicy.Interval;

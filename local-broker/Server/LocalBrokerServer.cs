@@ -1,10 +1,13 @@
-using System.Collections.Concurrent;
+using System.IO.Pipelines;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
 using Tally.LocalBroker.Protocol;
+using Tally.LocalBroker.Server.Security;
 using Tally.LocalBroker.Storage;
 
 namespace Tally.LocalBroker.Server;
@@ -17,17 +20,20 @@ public sealed partial class LocalBrokerServer : IAsyncDisposable
     private readonly HandlerTable _handlers;
     private readonly FaultPlan _faults = new();
     private readonly Maintenance _maintenance;
-    private readonly ConcurrentDictionary<ConnectionContext, Task> _connections = new();
+    private readonly ConnectionTable _connections;
+    private readonly Tls? _tls;
+    private readonly SaslUsers? _users;
     private readonly ILogger _log;
     private readonly Task _accepting;
     private int _stopped;
 
-    private LocalBrokerServer(BrokerState state, IConnectionListener listener)
+    private LocalBrokerServer(BrokerState state, IConnectionListener listener, Tls? tls, SaslUsers? users)
     {
-        (_state, _listener) = (state, listener);
+        (_state, _listener, _tls, _users) = (state, listener, tls, users);
         _state.Port = ((IPEndPoint)listener.EndPoint).Port;
         _log = state.Options.LoggerFactory.CreateLogger("Tally.LocalBroker");
-        _handlers = Handlers.Handlers.Register(state);
+        _handlers = Handlers.Handlers.Register(state, _log);
+        _connections = new ConnectionTable(state.Options, _log);
         _maintenance = new Maintenance(state, _log);
         _accepting = AcceptAsync();
     }
@@ -45,10 +51,15 @@ public sealed partial class LocalBrokerServer : IAsyncDisposable
     public static async Task<LocalBrokerServer> StartAsync(LocalBrokerOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
+        Tls? tls = options.TlsCertificate is { } certificate ? Tls.Load(certificate, options.TlsKey) : null;
+        SaslUsers? users = options.SaslUsersFile is { } file ? SaslUsers.Load(file) : null;
         var state = new BrokerState(options);
         try
         {
-            return new LocalBrokerServer(state, await ListenAsync(options, cancellationToken));
+            IConnectionListener listener = await ListenAsync(options, cancellationToken);
+            if (listener.EndPoint is IPEndPoint { Address: var address } && !IPAddress.IsLoopback(address) && (tls is null || users is null))
+                LogOpenToAll(options.LoggerFactory.CreateLogger("Tally.LocalBroker"), address, tls is null ? "TLS (--tls-certificate)" : "users (--sasl-users)");
+            return new LocalBrokerServer(state, listener, tls, users);
         }
         catch
         {
@@ -69,9 +80,7 @@ public sealed partial class LocalBrokerServer : IAsyncDisposable
             return;
         await _listener.UnbindAsync();
         await _accepting;
-        foreach (ConnectionContext connection in _connections.Keys)
-            connection.Abort();
-        await Task.WhenAll(_connections.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _connections.DisposeAsync();
         await _listener.DisposeAsync();
         await _maintenance.DisposeAsync();
         await _state.DisposeAsync();
@@ -129,22 +138,46 @@ public sealed partial class LocalBrokerServer : IAsyncDisposable
 
             if (connection is null)
                 return;
-            _connections[connection] = Serve(connection);
+            await _connections.ServeAsync(connection, serving => ServeAsync(connection, serving));
         }
     }
 
-    private async Task Serve(ConnectionContext connection)
+    private async Task ServeAsync(ConnectionContext connection, Action<ClientConnection> serving)
     {
-        await Task.Yield();
+        var session = new ClientSession(_users);
+        if (_tls is null)
+        {
+            await RunAsync(connection, connection.Transport, session, serving);
+            return;
+        }
+
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
+        patience.CancelAfter(_state.Options.ClientPatience);
         try
         {
-            await new ClientConnection(connection, _handlers, _faults, _state.Options.RequestBytesMax, _log).RunAsync();
+            await using SslStream stream = await _tls.AcceptAsync(connection.Transport, patience.Token);
+            await RunAsync(connection, new StreamPipe(stream), session, serving);
         }
-        finally
+        catch (Exception e) when (e is AuthenticationException or IOException or OperationCanceledException or ConnectionAbortedException)
         {
-            _connections.TryRemove(connection, out _);
+            LogNoTls(connection.RemoteEndPoint, e.InnerException?.Message ?? e.Message);
+            connection.Abort();
+            await connection.DisposeAsync();
         }
     }
+
+    private async Task RunAsync(ConnectionContext connection, IDuplexPipe transport, ClientSession session, Action<ClientConnection> serving)
+    {
+        var client = new ClientConnection(connection, transport, _handlers, _faults, session, _state.Options, _log);
+        serving(client);
+        await client.RunAsync();
+    }
+
+    [LoggerMessage(31, LogLevel.Warning, "{Client}: no TLS connection came about: {Reason}")]
+    private partial void LogNoTls(EndPoint? client, string reason);
+
+    [LoggerMessage(32, LogLevel.Warning, "Listening on {Address} without {Missing}: anybody who reaches this port can read and write everything")]
+    private static partial void LogOpenToAll(ILogger log, IPAddress address, string missing);
 
     [LoggerMessage(30, LogLevel.Error, "A connection could not be accepted")]
     private partial void LogAcceptFailed(Exception e);

@@ -1,9 +1,10 @@
 using Tally.LocalBroker.Protocol;
+using Tally.LocalBroker.Server.Security;
 
 namespace Tally.LocalBroker.Server;
 
 /// <summary>One request on its way: its frame, who sent it, and how its answer begins.</summary>
-internal sealed class RequestContext(RequestHeader header, Memory<byte> frame, int bodyStart, ApiRange range, string clientHost, CancellationToken closed)
+internal sealed class RequestContext(RequestHeader header, Memory<byte> frame, int bodyStart, ApiRange range, string clientHost, ClientSession session, CancellationToken closed)
 {
     public RequestHeader Header { get; } = header;
 
@@ -13,6 +14,8 @@ internal sealed class RequestContext(RequestHeader header, Memory<byte> frame, i
     public Memory<byte> Body { get; } = frame[bodyStart..];
 
     public string ClientHost { get; } = clientHost;
+
+    public ClientSession Session { get; } = session;
 
     /// <summary>Ends when the connection does.</summary>
     public CancellationToken Closed { get; } = closed;

@@ -24,6 +24,7 @@ public static class SinkRegistration
         AddSink(services, "archive", Archive);
         services.Configure<HostOptions>(host => host.ServicesStopConcurrently = true);
         services.AddHealthChecks()
+            .AddCheck<KafkaLoginCheck>("kafka login", tags: [HealthEndpoints.Ready])
             .AddCheck<RedisHealthCheck>("redis", tags: [HealthEndpoints.Ready], timeout: HealthLimit)
             .AddCheck<ArchiveHealthCheck>("archive", tags: [HealthEndpoints.Ready], timeout: HealthLimit);
         return builder;

@@ -32,7 +32,8 @@ public static class ProcessorServices
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<KafkaBroker>>()));
         services.AddHostedService(Engine);
-        services.AddHealthChecks().AddCheck<EngineHealthCheck>("Engine", tags: [HealthEndpoints.Ready], timeout: TimeSpan.FromSeconds(2));
+        services.AddHealthChecks().AddCheck<EngineHealthCheck>("Engine", tags: [HealthEndpoints.Ready], timeout: TimeSpan.FromSeconds(2))
+            .AddCheck<KafkaLoginCheck>("kafka login", tags: [HealthEndpoints.Ready]);
         return builder;
     }
 

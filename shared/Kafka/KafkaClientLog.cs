@@ -17,12 +17,16 @@ public static partial class KafkaClientLog
 
     public static void Take(ILogger logger, LogMessage line)
     {
+        if (KafkaRefusal.Covers(logger, line)) return;
         var level = (LogLevel)line.LevelAs(LogLevelType.MicrosoftExtensionsLogging);
         ClientLine(logger, level == LogLevel.Error ? LogLevel.Warning : level, line.Name, line.Facility, line.Message);
     }
 
-    public static void Take(ILogger logger, string client, Error error) =>
+    public static void Take(ILogger logger, string client, Error error)
+    {
+        if (KafkaRefusal.Covers(logger, error)) return;
         ClientError(logger, error.IsFatal ? LogLevel.Error : LogLevel.Warning, client, error.Code, error.Reason);
+    }
 
     [LoggerMessage(EventId = 9001, EventName = "KafkaClient", Message = "{Client} {Facility}: {Text}")]
     private static partial void ClientLine(ILogger logger, LogLevel level, string client, string facility, string text);

@@ -16,7 +16,8 @@ public sealed class Pipeline : IAsyncDisposable
 
     /// <param name="settings">Environment variables for all services, such as <c>Redis__Ttl</c>.</param>
     /// <param name="realKafka">Apache Kafka in local-broker's place.</param>
-    public Pipeline(IReadOnlyDictionary<string, string>? settings = null, bool realKafka = false)
+    /// <param name="brokerOptions">Further options of local-broker.</param>
+    public Pipeline(IReadOnlyDictionary<string, string>? settings = null, bool realKafka = false, string[]? brokerOptions = null)
     {
         if (!RedisIsHere()) Assert.Ignore("redis-server is not on the PATH: the pipeline needs it.");
         foreach (var name in (string[])["broker", "redis", "command", "processor", "materializer", "query", "door"]) _ports[name] = FreePort.Next();
@@ -39,7 +40,7 @@ public sealed class Pipeline : IAsyncDisposable
         Broker = realKafka
             ? new RealKafka(_ports["broker"])
             : ServiceProcess.Of("local-broker", "LocalBroker", new Dictionary<string, string>(),
-                "--data", Path.Combine(_folder.FullName, "broker"), "--port", Port("broker"));
+                ["--data", Path.Combine(_folder.FullName, "broker"), "--port", Port("broker"), .. brokerOptions ?? []]);
         Redis = new ServiceProcess("redis", "redis-server",
             ["--port", Port("redis"), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _folder.FullName]);
         Topics = ServiceProcess.Of("create-topics", "ProcessorService", key256, "create-topics");
@@ -83,12 +84,14 @@ public sealed class Pipeline : IAsyncDisposable
 
     public Uri DoorAt(string pathAndQuery) => new($"http://127.0.0.1:{Port("door")}{pathAndQuery}");
 
+    public Uri ReadinessOf(ServiceProcess service) => new($"http://127.0.0.1:{Port(service.Name)}/health/ready");
+
     public string Logs => string.Join("\n", ((IKillable[])[Broker, Redis, Topics, .. Services]).Select(p => p.Log));
 
     /// <summary>Starts everything and waits until all of it is ready.</summary>
-    public static async Task<Pipeline> StartAsync(IReadOnlyDictionary<string, string>? settings = null, bool realKafka = false)
+    public static async Task<Pipeline> StartAsync(IReadOnlyDictionary<string, string>? settings = null, bool realKafka = false, string[]? brokerOptions = null)
     {
-        var pipeline = new Pipeline(settings, realKafka);
+        var pipeline = new Pipeline(settings, realKafka, brokerOptions);
         try
         {
             pipeline.Broker.Start();

@@ -1,0 +1,86 @@
+using Confluent.Kafka;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
+
+namespace Tally.Shared.Kafka;
+
+/// <summary>
+/// Kafka does not let this process in: a wrong password, a certificate that is not trusted. The clients try again for ever and say so each time, every one of
+/// them; here it becomes one sentence a minute and the reason why the service is not ready.
+/// </summary>
+public static partial class KafkaRefusal
+{
+    private const string Login = "Kafka refuses the login: check Kafka:Client:sasl.username and Kafka:Client:sasl.password.";
+    private const string Certificate = "The certificate of Kafka is not trusted: set Kafka:Client:ssl.ca.location to the CA that signed it.";
+    private const string Handshake = "No TLS connection to Kafka comes about: check Kafka:Client:security.protocol and the listener's port.";
+
+    // The client repeats an identical error every half minute only.
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(35);
+    private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
+    private static readonly Lock Gate = new();
+    private static string? _sentence;
+    private static long _seen;
+    private static long _logged;
+
+    /// <summary>The sentence while it holds, else null.</summary>
+    public static string? Now
+    {
+        get
+        {
+            lock (Gate)
+                return _sentence is not null && TimeProvider.System.GetElapsedTime(_seen) < Fresh ? _sentence : null;
+        }
+    }
+
+    /// <summary>True when the error is such a refusal, or follows from one, and needs no line of its own.</summary>
+    internal static bool Covers(ILogger logger, Error error)
+    {
+        if (error.Code == ErrorCode.Local_AllBrokersDown) return Now is not null;
+        if (Sentence(error) is not { } sentence) return false;
+        Tell(logger, sentence);
+        return true;
+    }
+
+    /// <summary>True for a line of the client that says the same; it comes also while nobody asks the client for its errors.</summary>
+    internal static bool Covers(ILogger logger, LogMessage line)
+    {
+        if (line.Message.Contains("brokers are down", StringComparison.Ordinal)) return Now is not null;
+        if (line.Message.Contains("SASL authentication error", StringComparison.Ordinal))
+            Tell(logger, Login);
+        else if (line.Message.Contains("SSL handshake failed", StringComparison.Ordinal))
+            Tell(logger, line.Message.Contains("certificate", StringComparison.Ordinal) ? Certificate : Handshake);
+        else
+            return false;
+        return true;
+    }
+
+    private static void Tell(ILogger logger, string sentence)
+    {
+        lock (Gate)
+        {
+            var due = sentence != _sentence || TimeProvider.System.GetElapsedTime(_logged) > Pause;
+            (_sentence, _seen) = (sentence, TimeProvider.System.GetTimestamp());
+            if (!due) return;
+            _logged = _seen;
+        }
+        Refused(logger, sentence);
+    }
+
+    private static string? Sentence(Error error) => error.Code switch
+    {
+        ErrorCode.Local_Authentication or ErrorCode.SaslAuthenticationFailed => Login,
+        ErrorCode.Local_Ssl when error.Reason.Contains("certificate", StringComparison.Ordinal) => Certificate,
+        ErrorCode.Local_Ssl => Handshake,
+        _ => null,
+    };
+
+    [LoggerMessage(EventId = 9003, EventName = "KafkaRefusal", Level = LogLevel.Error, Message = "{Sentence}")]
+    private static partial void Refused(ILogger logger, string sentence);
+}
+
+/// <summary>Not ready while Kafka does not let the service in.</summary>
+public sealed class KafkaLoginCheck : IHealthCheck
+{
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(KafkaRefusal.Now is { } sentence ? HealthCheckResult.Unhealthy(sentence) : HealthCheckResult.Healthy());
+}
