@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo test chaos chaos-broker chaos-services fuzz clients bench packages clean-data format help
+.PHONY: up down status logs demo test chaos chaos-broker chaos-services fuzz clients simulate bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -36,6 +36,9 @@ fuzz: ## broken requests and record batches against local-broker's decoders (COU
 clients: ## every Kafka client that is here against local-broker (TALLY_LIBRDKAFKA=folder: again on that librdkafka)
 	@TALLY_CLIENTS=all SUITES=Integration FILTER=Integration.LocalBroker deploy/test.sh
 	@[ -z "$$TALLY_LIBRDKAFKA" ] || LD_LIBRARY_PATH="$$TALLY_LIBRDKAFKA" SUITES=Integration FILTER=Integration.LocalBroker deploy/test.sh
+
+simulate: ## the engine with broker, disk and power failing by seed (SEEDS=10000 FROM=1)
+	@SIMULATION_SEEDS=$${SEEDS:-10000} SIMULATION_FROM=$${FROM:-1} HANG_TIMEOUT=20m SUITES=Unit FILTER=StateSimulationTests deploy/test.sh
 
 bench: ## measure against baselines of the same run (docs/performance.md)
 	@bench/run.sh

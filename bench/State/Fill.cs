@@ -74,7 +74,13 @@ public static class Fill
             var partition = Murmur2.Partition(made.Key, Partitions);
             tasks[partition].Process(new LogRecord
             {
-                Partition = partition, Offset = events, TimestampMs = events, HasKey = true, HasValue = true, Key = made.Key, Value = made.Value.Span,
+                Partition = partition,
+                Offset = events,
+                TimestampMs = events,
+                HasKey = true,
+                HasValue = true,
+                Key = made.Key,
+                Value = made.Value.Span,
             });
         }
 

@@ -1,33 +1,37 @@
 namespace Tally.ProcessorService.State;
 
-/// <summary>Hashes in the order in which they came, taken off at the front.</summary>
-public sealed class HashList(StateBudget? budget = null)
+/// <summary>Hashes in the order in which they came, taken off at the front. In memory outside of the collected heap.</summary>
+public sealed unsafe class HashList(StateBudget? budget = null) : IDisposable
 {
-    /// <summary>Beyond this many slots the array is given back once it is nearly empty.</summary>
+    /// <summary>Beyond this many slots the memory is given back once it is nearly empty.</summary>
     private const int KeptSlots = 64;
 
-    private UInt128[] _items = [];
+    private NativeBytes? _memory;
+    private int _slots;
 
     public int Count { get; private set; }
 
     /// <summary>Bytes of the list.</summary>
-    public long Bytes => _items.Length * 16L;
+    public long Bytes => _slots * 16L;
 
-    public ReadOnlySpan<UInt128> Items => _items.AsSpan(0, Count);
+    /// <summary>Holds until the list changes.</summary>
+    public ReadOnlySpan<UInt128> Items => Slots[..Count];
+
+    private Span<UInt128> Slots => _memory is null ? default : new Span<UInt128>(_memory.Start, _slots);
 
     public void Add(UInt128 hash)
     {
-        if (Count == _items.Length) Resize(Math.Max(4, _items.Length * 2));
-        _items[Count++] = hash;
+        if (Count == _slots) Resize(Math.Max(4, _slots + (_slots / 2)));
+        Slots[Count++] = hash;
     }
 
     /// <summary>Removes the first <paramref name="count"/> hashes.</summary>
     public void RemoveFirst(int count)
     {
         var rest = Count - count;
-        _items.AsSpan(count, rest).CopyTo(_items);
+        Slots.Slice(count, rest).CopyTo(Slots);
         Count = rest;
-        if (_items.Length > KeptSlots && rest * 4 <= _items.Length) Resize(rest);
+        if (rest == 0 || (_slots > KeptSlots && rest * 4 <= _slots)) Resize(rest);
     }
 
     /// <summary>Empties the list and gives its memory back.</summary>
@@ -40,16 +44,20 @@ public sealed class HashList(StateBudget? budget = null)
     public void Replace(ReadOnlySpan<UInt128> hashes)
     {
         Count = 0;
-        if (hashes.Length > _items.Length || hashes.Length * 4 < _items.Length) Resize(hashes.Length);
-        hashes.CopyTo(_items);
+        if (hashes.Length > _slots || hashes.Length * 4 < _slots) Resize(hashes.Length);
+        hashes.CopyTo(Slots);
         Count = hashes.Length;
     }
 
+    public void Dispose() => Clear();
+
     private void Resize(int slots)
     {
-        budget?.Take((slots - _items.Length) * 16L);
-        var items = slots == 0 ? [] : new UInt128[slots];
-        Items.CopyTo(items);
-        _items = items;
+        if (slots == _slots) return;
+        budget?.Take((slots - _slots) * 16L);
+        var larger = slots == 0 ? null : new NativeBytes(slots * 16L);
+        if (larger is not null) Items.CopyTo(new Span<UInt128>(larger.Start, slots));
+        _memory?.Dispose();
+        (_memory, _slots) = (larger, slots);
     }
 }

@@ -146,7 +146,7 @@ public sealed class HourSet(long number, StateBudget? budget, RunStore? runs) : 
     public void Dispose()
     {
         _inMemory.Dispose();
-        _unsaved?.Clear();
+        _unsaved?.Dispose();
         _unsettled?.Dispose();
     }
 }

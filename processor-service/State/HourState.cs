@@ -86,8 +86,8 @@ public sealed class HourState : IDisposable
     {
         Users.Dispose();
         Ids.Dispose();
-        TailUsers.Clear();
-        TailIds.Clear();
+        TailUsers.Dispose();
+        TailIds.Dispose();
         _budget?.Take(-OwnBytes);
     }
 }

@@ -29,9 +29,12 @@ public sealed partial class LocalHours : ILocalState, IDisposable
 
     public long FileBytes => (_runs?.FileBytes ?? 0) + (_runs?.PinnedBytes ?? 0);
 
+    /// <summary>Bytes beyond those of runs in use: of the newest snapshot alone, and of merges under way.</summary>
+    public long SpareBytes => (_runs?.PinnedBytes ?? 0) + (_runs?.MergingBytes ?? 0);
+
     public bool IsSnapshotDue =>
         _store.Clock.GetElapsedTime(_snapshotAt) >= _store.SnapshotInterval
-        || _runs is { } runs && runs.PinnedBytes > PinnedFine && runs.PinnedBytes > runs.FileBytes / PinnedPart;
+        || _runs is { } runs && (runs.WaitsForSnapshot || (runs.PinnedBytes > PinnedFine && runs.PinnedBytes > runs.FileBytes / PinnedPart));
 
     public SnapshotMark? Load()
     {
@@ -128,7 +131,7 @@ public sealed partial class LocalHours : ILocalState, IDisposable
     private void Begin(string directory)
     {
         Hours.Dispose();
-        _runs = new RunStore(_store.Files, directory, _store.Budget, _store.Worker, _store.LeafHashes);
+        _runs = new RunStore(_store.Files, directory, _store.Budget, _store.Worker, _store.LeafHashes, _store.MayMerge);
         Hours = new PartitionHours(_store.Budget, _runs);
     }
 

@@ -11,11 +11,17 @@ public sealed class StateStore : IDisposable
     /// <summary>Folders tried before it is given up: a frozen predecessor of the same name may still hold the first.</summary>
     private const int FoldersTried = 4;
 
+    private const long YoungBytes = 32 << 20;
+
+    private const int SparePart = 4;
+    private const long SpareFine = 8 << 20;
+
     private readonly StateOptions _options;
     private readonly string _name;
     private readonly List<LocalHours> _partitions = [];
     private IDisposable? _lock;
     private string? _directory;
+    private long _collectedAt;
 
     /// <param name="options">Budget and folder.</param>
     /// <param name="name">Name of this process slot: a folder below the configured one.</param>
@@ -54,6 +60,18 @@ public sealed class StateStore : IDisposable
         return hours;
     }
 
+    /// <summary>
+    /// Collects young garbage more often than the collector would: it sizes its youngest generation by the processor's cache, which on
+    /// a large machine alone is as much as the budget.
+    /// </summary>
+    public void CollectYoung()
+    {
+        var allocated = GC.GetTotalAllocatedBytes();
+        if (allocated - _collectedAt < YoungBytes) return;
+        _collectedAt = allocated;
+        GC.Collect(1, GCCollectionMode.Forced, blocking: true);
+    }
+
     /// <summary>Makes room when the budget is used up.</summary>
     /// <exception cref="LocalStateException">The disk takes nothing more.</exception>
     public void Relieve()
@@ -78,6 +96,10 @@ public sealed class StateStore : IDisposable
         _lock?.Dispose();
         (Worker as IDisposable)?.Dispose();
     }
+
+    /// <summary>Merging and snapshots together may take a quarter more disk than state itself.</summary>
+    internal bool MayMerge(long bytes) =>
+        _partitions.Sum(partition => partition.SpareBytes) + bytes <= SpareFine + (_partitions.Sum(partition => partition.FileBytes) / SparePart);
 
     internal void Closed(LocalHours partition) => _partitions.Remove(partition);
 

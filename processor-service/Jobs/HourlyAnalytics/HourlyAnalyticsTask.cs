@@ -122,6 +122,7 @@ public sealed class HourlyAnalyticsTask : IJobTask
         }
         _touched.Clear();
         if (_retention.DropExpired(Hours, emit)) _latest = null;
+        _store?.CollectYoung();
     }
 
     public void Dispose()

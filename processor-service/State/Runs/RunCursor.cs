@@ -3,7 +3,7 @@ namespace Tally.ProcessorService.State.Runs;
 /// <summary>Goes through a part of a run from hash to hash.</summary>
 public sealed class RunCursor
 {
-    private const int AheadBlocks = 64;
+    private const int AheadBlocks = 32;
 
     private readonly Run _run;
     private readonly UInt128[] _buffer;

@@ -39,6 +39,11 @@ public sealed partial class RunStore
     private void BeginMerge(Leaf leaf, int from, int to)
     {
         var inputs = leaf.Runs[from..to];
+        if (!_mayMerge(inputs.Sum(run => run.FileBytes)))
+        {
+            WaitsForSnapshot = PinnedBytes > 0;
+            return;
+        }
         var count = inputs.Sum(run => (long)run.Count - run.Dead);
         // Only the whole leaf can be split: runs that are left out would reach over the border.
         var pieces = inputs.Count == leaf.Runs.Count && count > _splitAt ? (int)((count / (_splitAt * 5L / 8)) + 1) : 1;

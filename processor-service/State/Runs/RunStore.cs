@@ -16,6 +16,7 @@ public sealed partial class RunStore : IDisposable
     private readonly StateBudget _budget;
     private readonly IStateWorker _worker;
     private readonly int _splitAt;
+    private readonly Func<long, bool> _mayMerge;
     private readonly List<Leaf> _leaves = [new(RunKey.Least)];
     private readonly RunSearch _search = new();
     private readonly HashSet<string> _pinned = [];
@@ -27,8 +28,11 @@ public sealed partial class RunStore : IDisposable
     /// <param name="budget">What indexes and filters are counted in.</param>
     /// <param name="worker">Who merges.</param>
     /// <param name="splitAt">Most hashes of a leaf, about.</param>
-    public RunStore(IStateFiles files, string directory, StateBudget budget, IStateWorker worker, int splitAt = 1 << 20)
+    /// <param name="mayMerge">Whether a merge may take so many bytes of disk for a while.</param>
+    public RunStore(
+        IStateFiles files, string directory, StateBudget budget, IStateWorker worker, int splitAt = 1 << 20, Func<long, bool>? mayMerge = null)
     {
+        _mayMerge = mayMerge ?? (_ => true);
         (_files, _directory, _budget, _worker, _splitAt) = (files, directory, budget, worker, splitAt);
     }
 
@@ -39,6 +43,12 @@ public sealed partial class RunStore : IDisposable
 
     /// <summary>Bytes of files that only the newest snapshot still needs.</summary>
     public long PinnedBytes { get; private set; }
+
+    /// <summary>A merge waits for disk that only the newest snapshot still needs.</summary>
+    public bool WaitsForSnapshot { get; private set; }
+
+    /// <summary>Bytes that merges under way are writing.</summary>
+    public long MergingBytes => _leaves.Sum(leaf => leaf.Merge?.Inputs.Sum(run => run.FileBytes) ?? 0);
 
     /// <summary>Blocks read to answer whether a hash is there.</summary>
     public long BlocksRead => _search.BlocksRead;
@@ -146,6 +156,7 @@ public sealed partial class RunStore : IDisposable
         _pinned.Clear();
         _pinned.UnionWith(now);
         PinnedBytes = 0;
+        WaitsForSnapshot = false;
     }
 
     public void Dispose()

@@ -37,6 +37,17 @@ public sealed class MemoryFiles : IStateFiles
         }
     }
 
+    /// <summary>The disk is as it was.</summary>
+    public void Restore(IReadOnlyDictionary<string, byte[]> files)
+    {
+        _files.Clear();
+        foreach (var (path, bytes) in files)
+        {
+            _files[path] = new Content { IsNew = false };
+            _files[path].Bytes.AddRange(bytes);
+        }
+    }
+
     public void CreateDirectory(string path) => Step("create directory");
 
     public IReadOnlyList<string> List(string directory)

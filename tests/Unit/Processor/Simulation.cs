@@ -46,6 +46,13 @@ public sealed class Simulation : IDisposable
         Broker.Dispose();
     }
 
+    /// <summary>Writes one event, beside the recount.</summary>
+    public void Append(Events.Made made)
+    {
+        Broker.Append(Topics.Events, made.Partition(Partitions), made.Key, made.Value, made.Headers);
+        Produced++;
+    }
+
     /// <summary>The process ends: what was in memory is gone, files stay.</summary>
     public void EndProcess()
     {
