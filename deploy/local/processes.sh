@@ -31,16 +31,23 @@ launch() { # NAME PORT COMMAND...: in the background, output to data/logs/NAME.l
   echo "$port" > "$run/$name.port"
 }
 
+last_words() { # NAME: the sentence with which a service refused to go on, out of its JSON (%b reads the escapes); nothing when it said none
+  printf '%b' "$(tail -n 40 "$logs/$1.log" 2> /dev/null | grep -F '"LogLevel":"Critical"' | tail -n 1 | grep -oE '"Message":"[^"]*' | head -n 1 | cut -d'"' -f4)"
+}
+
 wait_for() { # NAME SECONDS CHECK...: until the check succeeds; the process ending first is an error that shows its last words
   local name=$1 limit=$2 begun=$SECONDS
   shift 2
   until "$@"; do
     if ! alive "$name"; then
+      local words
+      words=$(last_words "$name")
+      [ -z "$words" ] || die "$name ended while starting: $words (all of it: $logs/$name.log)"
       echo "tally: $name ended while starting; the last lines of $logs/$name.log:" >&2
       tail -n 5 "$logs/$name.log" >&2
       exit 1
     fi
-    [ $((SECONDS - begun)) -lt "$limit" ] || die "$name was not ready after $limit s: see \`make logs SERVICE=$name\`"
+    [ $((SECONDS - begun)) -lt "$limit" ] || die "$name was not ready after $limit s: see \`make status\` and \`make logs SERVICE=$name\`"
     sleep 0.1
   done
 }

@@ -18,7 +18,8 @@ for name in $(names); do
         [ -n "$state" ] || { state="does not answer"; code=1; } ;;
     esac
   else
-    pid=- memory=- code=1 state="gone: \`make up\` brings it back, \`make logs SERVICE=$name\` tells why"
+    words=$(last_words "$name")
+    pid=- memory=- code=1 state="gone${words:+ ($words)}: \`make up\` brings it back, \`make logs SERVICE=$name\` tells why"
   fi
   printf '%-16s %-8s %-6s %-9s %s\n' "$name" "$pid" "$port" "$memory" "$state"
 done

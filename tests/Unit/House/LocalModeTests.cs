@@ -47,6 +47,18 @@ public sealed class LocalModeTests
         await RefusesAsync("-c", sentence, arguments: $"{Machine}\n{need}");
     }
 
+    [Test]
+    public async Task What_a_service_refused_with_is_told_as_a_sentence_without_its_log()
+    {
+        const string Ended = """
+            . deploy/local/settings.sh; . deploy/local/processes.sh; logs=$(mktemp -d); trap 'rm -r "$logs"' EXIT
+            echo '{"LogLevel":"Critical","Message":"the sink stopped: it is of type \u0027x\u0027","State":{"Message":"no"}}' > "$logs/sink.log"
+            echo '{"LogLevel":"Information","Message":"Application is shutting down..."}' >> "$logs/sink.log"
+            wait_for sink 5 false
+            """;
+        await RefusesAsync("-c", "sink ended while starting: the sink stopped: it is of type 'x' (all of it: ", arguments: Ended);
+    }
+
     private static Task RefusesAsync(string script, string sentence, params (string Key, string Value)[] variables) =>
         RefusesAsync(script, sentence, null, variables);
 
