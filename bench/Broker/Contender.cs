@@ -19,7 +19,10 @@ internal sealed class Contender(string name, int port, string start, string stop
         Process.Start(new ProcessStartInfo("/bin/sh", ["-c", $"{start} > /dev/null 2>&1 &"]))!.WaitForExit();
         using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig
         {
-            BootstrapServers = Bootstrap, ReconnectBackoffMs = 10, ReconnectBackoffMaxMs = 20, LogConnectionClose = false,
+            BootstrapServers = Bootstrap,
+            ReconnectBackoffMs = 10,
+            ReconnectBackoffMaxMs = 20,
+            LogConnectionClose = false,
         }).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
         while (true)
         {

@@ -22,8 +22,13 @@ internal sealed class Workload(string bootstrap)
     {
         var config = new ProducerConfig
         {
-            BootstrapServers = bootstrap, Acks = Acks.All, EnableIdempotence = true, LingerMs = 5, DeliveryReportFields = "status",
-            QueueBufferingMaxMessages = 100_000, TransactionalId = transactions ? topic : null,
+            BootstrapServers = bootstrap,
+            Acks = Acks.All,
+            EnableIdempotence = true,
+            LingerMs = 5,
+            DeliveryReportFields = "status",
+            QueueBufferingMaxMessages = 100_000,
+            TransactionalId = transactions ? topic : null,
         };
         using IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(config).Build();
         if (transactions) producer.InitTransactions(Limit);
@@ -92,7 +97,11 @@ internal sealed class Workload(string bootstrap)
         reading.Start();
         using IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig
         {
-            BootstrapServers = bootstrap, Acks = Acks.All, EnableIdempotence = true, LingerMs = 0, EnableDeliveryReports = false,
+            BootstrapServers = bootstrap,
+            Acks = Acks.All,
+            EnableIdempotence = true,
+            LingerMs = 0,
+            EnableDeliveryReports = false,
         }).Build();
         using var tick = new ManualResetEventSlim();
         long begun = Stopwatch.GetTimestamp();
@@ -118,7 +127,12 @@ internal sealed class Workload(string bootstrap)
 
     private ConsumerConfig ConsumerConfig() => new()
     {
-        BootstrapServers = bootstrap, GroupId = "bench", EnableAutoCommit = false, EnableAutoOffsetStore = false,
-        IsolationLevel = IsolationLevel.ReadCommitted, ConsumeResultFields = "none", FetchWaitMaxMs = 100,
+        BootstrapServers = bootstrap,
+        GroupId = "bench",
+        EnableAutoCommit = false,
+        EnableAutoOffsetStore = false,
+        IsolationLevel = IsolationLevel.ReadCommitted,
+        ConsumeResultFields = "none",
+        FetchWaitMaxMs = 100,
     };
 }
