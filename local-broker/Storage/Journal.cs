@@ -137,6 +137,9 @@ internal sealed partial class Journal : IFlushable, IDisposable
 
     private static void WriteFrame(Span<byte> frame, ReadOnlySpan<byte> payload)
     {
+        // The next start would take it for damage and cut it off.
+        if (payload.Length > EntryBytesMax)
+            throw new IOException($"An entry of {payload.Length} bytes exceeds the {EntryBytesMax} that a journal takes.");
         BinaryPrimitives.WriteInt32BigEndian(frame, payload.Length);
         BinaryPrimitives.WriteUInt32BigEndian(frame[4..], Crc32C.Of(payload));
         payload.CopyTo(frame[FrameHead..]);

@@ -43,6 +43,22 @@ public sealed class JournalTests
     }
 
     [Test]
+    public async Task An_entry_that_no_start_would_read_is_refused()
+    {
+        await Write("one", "two");
+        await using (FlushScheduler flush = NewFlush())
+        using (Journal journal = Open(flush, [], RecoveryMode.Refuse))
+        {
+            var large = new byte[(16 * 1024 * 1024) + 1];
+            Assert.That(() => journal.Append(large), Throws.InstanceOf<IOException>());
+            journal.Rewrite([large]);
+        }
+
+        await Write("three");
+        Assert.That(await Read(), Is.EqualTo(new[] { "one", "two", "three" }));
+    }
+
+    [Test]
     public async Task A_rewritten_journal_holds_what_it_was_given_and_goes_on()
     {
         await Write("one", "two");
