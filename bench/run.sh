@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Every figure of docs/performance.md in one run, as ratios to an empty Kestrel endpoint measured in the same run.
-# Runs a pipeline of its own on ports 18080 and up with data in a temporary folder; SECONDS_EACH=10 by default.
+# Runs a pipeline of its own on ports 18080 and up with data in a temporary folder; SECONDS_EACH=4 by default.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/.." && pwd)
-each=${SECONDS_EACH:-10}
+each=${SECONDS_EACH:-4}
 command -v wrk > /dev/null || { echo "bench: wrk is missing: \`sudo apt-get install wrk\`" >&2; exit 1; }
 
 export DATA=${BENCH_DATA:-$(mktemp -d)} DOOR_PORT=18080 COMMAND_PORT=18081 QUERY_PORT=18082 PROCESSOR_PORT=18083 MATERIALIZER_PORT=18084 \
@@ -17,7 +17,7 @@ dotnet build "$here/Freshness" -c Release -v quiet --nologo > /dev/null
 "$root/deploy/local/up.sh" > /dev/null
 dotnet "$root/artifacts/bin/EmptyEndpoint/release/Tally.EmptyEndpoint.dll" --urls $empty_url > /dev/null &
 empty=$!
-until curl -fsS -o /dev/null "$empty_url/analytics"; do sleep 0.1; done
+until curl -fs -o /dev/null "$empty_url/analytics"; do sleep 0.1; done
 
 rate() { # SCRIPT CONNECTIONS URL: requests a second, answers that were no 2xx, CPU of the generator in percent of a core
   local out errors
@@ -27,12 +27,21 @@ rate() { # SCRIPT CONNECTIONS URL: requests a second, answers that were no 2xx, 
     END { printf "%d %s %d %s", r, p, c, errors }' <<< "$out"
 }
 
-compare() { # WHAT SCRIPT CONNECTIONS URL
-  local ours b p c e
+median() { sort -n "$1" | awk '{ line[NR] = $0 } END { print line[int((NR + 1) / 2)] }'; }
+
+compare() { # WHAT SCRIPT CONNECTIONS URL: in turns, the median of each, so that a busy moment of the machine does not decide
+  local ours b p c e base=$DATA/base.rates mine=$DATA/our.rates
   rate "$2" "$3" $empty_url > /dev/null   # the baseline must be as warm as we are
-  read -r b _ _ _ <<< "$(rate "$2" "$3" $empty_url)"
   rate "$2" "$3" "$4" > /dev/null
-  read -r ours p c e <<< "$(rate "$2" "$3" "$4")"
+  : > "$base"
+  : > "$mine"
+  for _ in 1 2 3; do
+    { rate "$2" "$3" $empty_url; echo; } >> "$base"
+    { rate "$2" "$3" "$4"; echo; } >> "$mine"
+  done
+  read -r b _ _ _ <<< "$(median "$base")"
+  read -r ours p c _ <<< "$(median "$mine")"
+  e=$(awk '{ e += $4 } END { print e }' "$mine")
   awk -v w="$1" -v n="$3" -v o="$ours" -v b="$b" -v p="$p" -v c="$c" -v e="$e" \
     'BEGIN { printf "%s, %d connections: %d/s, p99 %s, ratio %.2f to the empty endpoint (%d/s); generator %d %% of a core, %d errors\n", w, n, o, p, o / b, b, c, e }'
 }
