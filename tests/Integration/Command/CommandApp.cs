@@ -42,7 +42,8 @@ internal sealed class CommandApp : IAsyncDisposable
     {
         string[] args =
         [
-            "--Http:Port=0", $"--HashKey:Value={HashKey}", $"--Kafka:BootstrapServers={bootstrap}", "--hostBuilder:reloadConfigOnChange=false",
+            // Given here, because the outputs of all services lie in one folder and the last appsettings.json wins.
+            "--Http:Port=0", "--Http:MaxBodyBytes=65536", $"--HashKey:Value={HashKey}", $"--Kafka:BootstrapServers={bootstrap}", "--hostBuilder:reloadConfigOnChange=false",
             .. settings.Select(s => $"--{s.Key}={s.Value}"),
         ];
         var builder = WebApplication.CreateBuilder(args);

@@ -53,7 +53,7 @@ public sealed class ModeTests
     private async Task<string> ChooseAsync(string? docker, string mode = "")
     {
         var programs = Directory.CreateDirectory(Path.Combine(_folder.FullName, "bin")).FullName;
-        foreach (var tool in (string[])["bash", "timeout", "cat", "tail", "head", "grep", "sort", "mkdir", "dirname"])
+        foreach (var tool in (string[])["bash", "timeout", "cat", "tail", "head", "grep", "sort", "mkdir", "dirname", "realpath"])
             if (!File.Exists(Path.Combine(programs, tool))) File.CreateSymbolicLink(Path.Combine(programs, tool), $"/usr/bin/{tool}");
         if (docker is not null)
         {

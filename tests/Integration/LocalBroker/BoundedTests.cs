@@ -58,7 +58,7 @@ public sealed class BoundedTests
         {
             // Answers of 8 MB each are asked for until the broker takes no more requests or closes.
             using var patience = new CancellationTokenSource(Limit);
-            for (; sent < 100_000; sent++)
+            for (; sent < 1_000_000; sent++)
             {
                 await stream.WriteAsync(fetch, patience.Token);
                 if (sent == 100)
