@@ -12,7 +12,7 @@ namespace Tally.Shared.Archive;
 /// </summary>
 public sealed class PostgresArchive : ArchiveDatabase, IAsyncDisposable
 {
-    private const int Attempts = 5;
+    private const int Attempts = 50;
 
     /// <summary>Key of the advisory lock of <see cref="WriteAloneAsync"/>: "tally" in ASCII.</summary>
     private const long LockKey = 0x74616C6C79;
