@@ -26,6 +26,7 @@ public static class IngestEndpoints
         services.AddSingleton(provider => new IngestTelemetry(provider.GetRequiredService<IMeterFactory>(),
             provider.GetRequiredService<EventProducer>(), provider.GetRequiredService<IOptions<KafkaOptions>>().Value.Topics.Events));
         services.AddSingleton<EventIntake>();
+        services.AddSingleton<HashKeyCheck>();
         services.AddSingleton<KafkaWatch>();
         services.AddHostedService(provider => provider.GetRequiredService<KafkaWatch>());
         services.AddHealthChecks().AddCheck<KafkaReadiness>("kafka", tags: [HealthEndpoints.Ready], timeout: TimeSpan.FromSeconds(2))

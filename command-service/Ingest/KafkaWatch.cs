@@ -7,7 +7,8 @@ namespace Tally.CommandService.Ingest;
 
 /// <summary>
 /// Asks Kafka for the events' topic every second, on a thread of its own. While no answer comes, POSTs are refused at once instead of
-/// each waiting for its delivery time-out; with the first answer they are taken again. A fatal producer is replaced here.
+/// each waiting for its delivery time-out; with the first answer they are taken again. A fatal producer is replaced here. Before the first
+/// event is taken the hash key is held against what was counted; a young system has nothing to compare with, so it is asked again.
 /// </summary>
 public sealed partial class KafkaWatch : DedicatedLoop
 {
@@ -15,18 +16,25 @@ public sealed partial class KafkaWatch : DedicatedLoop
     private static readonly TimeSpan IntervalWhileAway = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan KeyCheckInterval = TimeSpan.FromSeconds(10);
 
     private readonly EventProducer _producer;
     private readonly KafkaOptions _kafka;
+    private readonly HashKeyCheck _hashKey;
+    private readonly TimeProvider _clock;
     private readonly ILogger<KafkaWatch> _logger;
     private readonly AutoResetEvent _wake = new(false);
+    private bool _keyConfirmed;
+    private long? _keyAsked;
 
-    public KafkaWatch(EventProducer producer, IOptions<KafkaOptions> kafka, IHostApplicationLifetime lifetime, TimeProvider clock,
-        ILogger<KafkaWatch> logger)
+    public KafkaWatch(EventProducer producer, IOptions<KafkaOptions> kafka, HashKeyCheck hashKey, IHostApplicationLifetime lifetime,
+        TimeProvider clock, ILogger<KafkaWatch> logger)
         : base("kafka-watch", lifetime, clock, logger)
     {
         _producer = producer;
         _kafka = kafka.Value;
+        _hashKey = hashKey;
+        _clock = clock;
         _logger = logger;
         producer.Trouble += () => _wake.Set();
     }
@@ -37,7 +45,7 @@ public sealed partial class KafkaWatch : DedicatedLoop
         {
             Beat();
             if (_producer.Session.Fatal) Rebuild();
-            Note(Probe());
+            Note(Probe() ?? CheckKey());
             WaitHandle.WaitAny([stopping.WaitHandle, _wake], _producer.Obstacle is null ? Interval : IntervalWhileAway);
         }
         // Requests have ended by now: the web server stops first.
@@ -73,6 +81,23 @@ public sealed partial class KafkaWatch : DedicatedLoop
         {
             // A busy machine may answer late: what was confirmed meanwhile proves that Kafka is there.
             return session.Confirmed > confirmed ? null : $"Kafka at {_kafka.BootstrapServers} does not answer ({e.Error.Code})";
+        }
+    }
+
+    /// <summary>Null, or why the key could not be compared yet.</summary>
+    private string? CheckKey()
+    {
+        if (_keyConfirmed || _keyAsked is { } asked && _clock.GetElapsedTime(asked) < KeyCheckInterval) return null;
+        try
+        {
+            _keyConfirmed = _hashKey.Confirms(ProbeLimit);
+            _keyAsked = _clock.GetTimestamp();
+            return null;
+        }
+        catch (KafkaException e)
+        {
+            // Events are taken already: a busy machine that answers late is no reason to refuse them.
+            return _keyAsked is null ? $"the hash key could not be compared with {_kafka.Topics.Hours} ({e.Error.Code})" : null;
         }
     }
 

@@ -1,5 +1,9 @@
 using System.Globalization;
 using System.Net;
+using Confluent.Kafka;
+using Google.Protobuf;
+using Tally.Shared.Contracts;
+using Tally.Shared.Hosting;
 using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.Command;
@@ -12,22 +16,81 @@ public sealed class CommandProcessTests : CommandFixture
     [Test]
     public async Task SIGTERM_ends_it_with_exit_code_0()
     {
+        await using var command = Command(out var http);
+        using var _ = http;
+        command.Start();
+        await EventsAreTakenAsync(http);
+
+        Assert.That(await command.StopAsync(Limit), Is.Zero, () => command.Log);
+        Assert.That(ReadEvents(), Is.Not.Empty);
+    }
+
+    [Test]
+    public async Task Another_hash_key_than_what_was_counted_with_ends_it_before_it_takes_an_event()
+    {
+        var counted = new UserHasher(Enumerable.Repeat((byte)9, 32).ToArray()).Fingerprint;
+        await WriteProgressAsync(counted, aborted: 150);
+        await using var command = Command(out var http);
+        using var _ = http;
+        command.Start();
+
+        Assert.That(await command.ExitedAsync(Limit), Is.EqualTo(ServiceRun.Failed), () => command.Log);
+        Assert.That(command.Log, Does.Contain($"analytics.hours was counted with the hash key of fingerprint {counted}").And.Contains("set HashKey:File"));
+        Assert.That(ReadEvents(), Is.Empty);
+    }
+
+    [Test]
+    public async Task The_hash_key_that_was_counted_with_is_accepted_also_when_aborted_transactions_follow_the_last_progress()
+    {
+        await WriteProgressAsync(new UserHasher(Convert.FromHexString(CommandApp.HashKey)).Fingerprint, aborted: 150);
+        await using var command = Command(out var http);
+        using var _ = http;
+        command.Start();
+        await EventsAreTakenAsync(http);
+        Assert.That(command.Running);
+    }
+
+    private ServiceProcess Command(out HttpClient http)
+    {
         var port = FreePort.Next().ToString(CultureInfo.InvariantCulture);
-        await using var command = ServiceProcess.Of("command", "CommandService", new Dictionary<string, string>
+        http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
+        return ServiceProcess.Of("command", "CommandService", new Dictionary<string, string>
         {
             ["Http__Port"] = port,
             ["HashKey__Value"] = CommandApp.HashKey,
             ["Kafka__BootstrapServers"] = Broker.BootstrapServers,
         });
-        command.Start();
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
-        await Eventually.HoldsAsync("events are taken", Limit, async () =>
-        {
-            using var answer = await http.PostAsync(new Uri($"http://127.0.0.1:{port}/analytics?timestamp=1&user=u&click"), null);
-            return answer.StatusCode == HttpStatusCode.NoContent;
-        });
+    }
 
-        Assert.That(await command.StopAsync(Limit), Is.Zero, () => command.Log);
-        Assert.That(ReadEvents(), Is.Not.Empty);
+    private static Task EventsAreTakenAsync(HttpClient http) => Eventually.HoldsAsync("events are taken", Limit, async () =>
+    {
+        using var answer = await http.PostAsync(new Uri("/analytics?timestamp=1&user=u&click", UriKind.Relative), null);
+        return answer.StatusCode == HttpStatusCode.NoContent;
+    });
+
+    /// <summary>What a processor leaves behind: a progress record, then transactions that came to nothing.</summary>
+    private async Task WriteProgressAsync(string fingerprint, int aborted)
+    {
+        await Broker.CreateTopicAsync("analytics.hours", Partitions);
+        using var producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig
+        {
+            BootstrapServers = Broker.BootstrapServers,
+            TransactionalId = "test",
+        }).Build();
+        producer.InitTransactions(Limit);
+        Write(producer, RecordKeys.Progress(3), new Progress { Partition = 3, NextOffset = 1, KeyFingerprint = fingerprint }.ToByteArray());
+        producer.CommitTransaction();
+        for (var n = 0; n < aborted; n++)
+        {
+            Write(producer, RecordKeys.HourPartial(1, 3), []);
+            producer.Flush(Limit);
+            producer.AbortTransaction();
+        }
+    }
+
+    private static void Write(IProducer<byte[], byte[]> producer, byte[] key, byte[] value)
+    {
+        producer.BeginTransaction();
+        producer.Produce(new TopicPartition("analytics.hours", 3), new Message<byte[], byte[]> { Key = key, Value = value });
     }
 }
