@@ -19,7 +19,11 @@ build() {
   mkdir -p "$root/artifacts"
   local started=$root/artifacts/.build-started
   touch "$started"
-  (cd "$root" && dotnet build deploy/local/Services.proj -c "$CONFIGURATION" -v quiet --nologo) > "$logs/build.log" 2>&1 || {
+  local code=0 limit=${BUILD_LIMIT:-600}
+  (cd "$root" && timeout "$limit" dotnet build deploy/local/Services.proj -c "$CONFIGURATION" -v quiet --nologo) > "$logs/build.log" 2>&1 || code=$?
+  [ $code != 124 ] ||
+    die "the build took longer than $limit s: a package source may hang; see to \`dotnet nuget list source\` and the network, then run \`make\` again (all of it: $logs/build.log)"
+  [ $code = 0 ] || {
     local said
     said=$(sed -nE 's/.*error (NU[0-9]+: .*)/\1/p' "$logs/build.log" | head -n 1 | sed 's/ \[.*\]$//; s/\.$//' | cut -c 1-300)
     [ -z "$said" ] ||

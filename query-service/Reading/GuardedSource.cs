@@ -29,6 +29,7 @@ public sealed partial class GuardedSource : IDisposable
     private readonly SemaphoreSlim _places;
     private int _waiting;
     private int _away;
+    private volatile string? _trouble;
 
     /// <param name="source">Redis or the archive.</param>
     /// <param name="system">Its <c>db.system.name</c>.</param>
@@ -49,6 +50,9 @@ public sealed partial class GuardedSource : IDisposable
     /// <summary><c>redis</c> or <c>archive</c>.</summary>
     public string Name => _source.Name;
 
+    /// <summary>Why the last read failed, in one line; null when it did not.</summary>
+    public string? Trouble => _trouble;
+
     /// <summary>Reads the hour.</summary>
     /// <returns>Null when the source is away, too slow or too busy: ask the next one.</returns>
     public async Task<HourReading?> TryReadAsync(long hour, CancellationToken cancellation)
@@ -60,6 +64,8 @@ public sealed partial class GuardedSource : IDisposable
             context, (Source: this, Hour: hour)).ConfigureAwait(false);
         ResilienceContextPool.Shared.Return(context);
         ReadingTelemetry.EndRead(span, _system, _clock.GetElapsedTime(begun), outcome.Exception);
+        // An open circuit breaker says nothing of the cause.
+        if (outcome.Exception is not (BrokenCircuitException or OperationCanceledException)) _trouble = outcome.Exception?.Message.ReplaceLineEndings(" ").TrimEnd('.');
         cancellation.ThrowIfCancellationRequested();
         return outcome.Result;
     }

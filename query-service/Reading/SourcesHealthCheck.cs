@@ -41,12 +41,14 @@ public sealed class SourcesHealthCheck(HourSources sources, TimeProvider clock) 
         var asked = await Task.WhenAll(sources.Redis.TryReadAsync(hour, cancellation), sources.Archive.TryReadAsync(hour, cancellation))
             .ConfigureAwait(false);
         var (redis, archive) = (asked[0], asked[1]);
-        if (redis is null && archive is null) return HealthCheckResult.Unhealthy("neither Redis nor the archive answers");
+        if (redis is null && archive is null) return HealthCheckResult.Unhealthy($"neither Redis nor the archive answers{Why(sources.Redis, "Redis:Endpoints")}{Why(sources.Archive, "Archive:ConnectionString")}");
         if (!Known(redis) && !Known(archive)) return HealthCheckResult.Unhealthy("no source has heard of every partition yet: do processor and materializer run?");
-        if (redis is null) return HealthCheckResult.Degraded("Redis does not answer, the archive does");
-        if (archive is null) return HealthCheckResult.Degraded("the archive does not answer, Redis does");
+        if (redis is null) return HealthCheckResult.Degraded($"Redis does not answer, the archive does{Why(sources.Redis, "Redis:Endpoints")}");
+        if (archive is null) return HealthCheckResult.Degraded($"the archive does not answer, Redis does{Why(sources.Archive, "Archive:ConnectionString")}");
         return HealthCheckResult.Healthy();
     }
+
+    private static string Why(GuardedSource source, string key) => source.Trouble is { } trouble ? $" ({key}: {trouble})" : "";
 
     private static bool Known(HourReading? reading) => reading?.Progress.Complete == true;
 }

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.Deploy;
@@ -34,7 +36,15 @@ public sealed class PackageSourceTests
     public Task A_source_that_lacks_the_packages_is_named() =>
         RefusesAsync(Directory.CreateDirectory(InMachine("source")).FullName, "NU1101: Unable to find package ");
 
-    private async Task RefusesAsync(string source, string reason)
+    [Test]
+    public async Task A_source_that_accepts_and_never_answers_is_given_up()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        await RefusesAsync($"http://{listener.LocalEndpoint}/v3/index.json", "NU1301: no answer for 5 s", limit: 5);
+    }
+
+    private async Task RefusesAsync(string source, string reason, int limit = 180)
     {
         var home = Directory.CreateDirectory(InMachine("home/.nuget/NuGet")).FullName;
         // Written in two parts, because the house rules let nobody name package sources in the repository.
@@ -45,6 +55,7 @@ public sealed class PackageSourceTests
         start.Environment["DOTNET_CLI_HOME"] = InMachine("home");
         start.Environment["NUGET_PACKAGES"] = InMachine("cache");
         start.Environment["NUGET_ENHANCED_MAX_NETWORK_TRY_COUNT"] = "1";
+        start.Environment["RESTORE_LIMIT"] = $"{limit}";
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync();
         var said = (await process.StandardError.ReadToEndAsync()).Trim();

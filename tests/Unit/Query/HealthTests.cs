@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Tally.QueryService.Reading;
+using Tally.Shared.Archive;
 using Tally.Shared.ReadModel;
 
 namespace Tally.Tests.Unit.Query;
@@ -38,6 +39,16 @@ public sealed class HealthTests : IDisposable
         _f.Archive.Has(HourState.Absent, default, _f.Progress((1, TimeSpan.Zero), null));
 
         Assert.That((await AskAsync()).Status, Is.EqualTo(HealthStatus.Unhealthy));
+    }
+
+    [Test]
+    public async Task A_source_that_fails_is_named_with_its_reason_and_its_setting()
+    {
+        _f.Redis.Has(HourState.Absent, default, _f.Progress(1, TimeSpan.Zero));
+        _f.Archive.Answer = _ => throw new ArchiveNotReadyException("There is no archive at data/archive.db yet: materializer-service makes it.");
+
+        Assert.That((await AskAsync()).Description, Is.EqualTo(
+            "the archive does not answer, Redis does (Archive:ConnectionString: There is no archive at data/archive.db yet: materializer-service makes it)"));
     }
 
     [Test]
