@@ -25,14 +25,23 @@ claim_port() { # NAME PORT VARIABLE
 launch() { # NAME PORT COMMAND...: in the background, output to data/logs/NAME.log
   local name=$1 port=$2
   shift 2
+  # Earlier runs stand in the same log: what they said is not why this one ended.
+  stat -c %s "$logs/$name.log" > "$run/$name.log-begin" 2> /dev/null || echo 0 > "$run/$name.log-begin"
   setsid nohup "$@" >> "$logs/$name.log" 2>&1 < /dev/null &
   local pid=$!
   echo "$pid $(start_time "$pid")" > "$run/$name.pid"
   echo "$port" > "$run/$name.port"
 }
 
-last_words() { # NAME: the sentence with which a service refused to go on, out of its JSON (%b reads the escapes); nothing when it said none
-  printf '%b' "$(tail -n 40 "$logs/$1.log" 2> /dev/null | grep -F '"LogLevel":"Critical"' | tail -n 1 | grep -oE '"Message":"[^"]*' | head -n 1 | cut -d'"' -f4)"
+this_run() { # NAME: its log since it was started
+  tail -c "+$(($(cat "$run/$1.log-begin" 2> /dev/null || echo 0) + 1))" "$logs/$1.log" 2> /dev/null
+}
+
+last_words() { # NAME: the sentence it refused to go on with: plain ("processor-service: …"), or out of its JSON log (%b reads the escapes); nothing when it said none
+  local plain
+  plain=$(this_run "$1" | grep -E '^[a-z-]+: ' | tail -n 1 | cut -d' ' -f2-)
+  [ -z "$plain" ] || { echo "${plain%.}"; return; }
+  printf '%b' "$(this_run "$1" | tail -n 40 | grep -F '"LogLevel":"Critical"' | tail -n 1 | grep -oE '"Message":"[^"]*' | head -n 1 | cut -d'"' -f4)"
 }
 
 wait_for() { # NAME SECONDS CHECK...: until the check succeeds; the process ending first is an error that shows its last words
@@ -44,7 +53,7 @@ wait_for() { # NAME SECONDS CHECK...: until the check succeeds; the process endi
       words=$(last_words "$name")
       [ -z "$words" ] || die "$name ended while starting: $words (all of it: $logs/$name.log)"
       echo "tally: $name ended while starting; the last lines of $logs/$name.log:" >&2
-      tail -n 5 "$logs/$name.log" >&2
+      this_run "$name" | tail -n 5 >&2
       exit 1
     fi
     [ $((SECONDS - begun)) -lt "$limit" ] || die "$name was not ready after $limit s: see \`make status\` and \`make logs SERVICE=$name\`"

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
 namespace Tally.Shared.Hosting;
@@ -21,6 +22,8 @@ public static partial class ServiceRun
         try
         {
             await using var app = build();
+            // The host would validate as well, but log a failure with its stack before it comes here.
+            app.Services.GetService<IStartupValidator>()?.Validate();
             await app.RunAsync().ConfigureAwait(false);
             return Environment.ExitCode;
         }

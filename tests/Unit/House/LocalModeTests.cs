@@ -59,6 +59,21 @@ public sealed class LocalModeTests
         await RefusesAsync("-c", "sink ended while starting: the sink stopped: it is of type 'x' (all of it: ", arguments: Ended);
     }
 
+    [TestCase("echo \"processor-service: State:MemoryBudget must be from 1 to 2.\"", "State:MemoryBudget must be from 1 to 2 (all of it: ")]
+    [TestCase("echo '{\"LogLevel\":\"Critical\",\"Message\":\"the key is wrong\"}'", "the key is wrong (all of it: ")]
+    public async Task What_an_earlier_run_said_is_not_why_this_one_ended(string ended, string why)
+    {
+        var script = $$"""
+            . deploy/local/settings.sh; . deploy/local/processes.sh; logs=$(mktemp -d); run=$logs; trap 'rm -r "$logs"' EXIT
+            echo '{"LogLevel":"Critical","Message":"another has taken over"}' > "$logs/service.log"
+            echo 'processor-service: an old sentence' >> "$logs/service.log"
+            launch service 1 bash -c '{{ended.Replace("'", "'\\''", StringComparison.Ordinal)}}'
+            while alive service; do sleep 0.05; done
+            wait_for service 5 false
+            """;
+        await RefusesAsync("-c", $"service ended while starting: {why}", arguments: script);
+    }
+
     private static Task RefusesAsync(string script, string sentence, params (string Key, string Value)[] variables) =>
         RefusesAsync(script, sentence, null, variables);
 
