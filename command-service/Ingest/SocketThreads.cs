@@ -3,7 +3,7 @@ namespace Tally.CommandService.Ingest;
 /// <summary>
 /// Lets requests run on the threads that wait for the sockets, instead of handing each to the thread pool and back. Allowed because nothing
 /// between a request and its hand-over to Kafka blocks; worth it because on few cores waking threads costs more than the work
-/// (docs/decisions/0010).
+/// (docs/decisions/0011).
 /// </summary>
 public static class SocketThreads
 {

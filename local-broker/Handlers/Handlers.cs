@@ -19,7 +19,7 @@ internal static class Handlers
         var groupAdmin = new GroupAdminHandlers(state);
         table.Register(Key00Produce.Range, new ProduceHandler(state).HandleAsync);
         table.Register(Key01Fetch.Range, new FetchHandler(state).HandleAsync);
-        table.Register(Key02ListOffsets.Range, offsets.ListOffsets);
+        table.RegisterLong(Key02ListOffsets.Range, offsets.ListOffsets);
         table.Register(Key03Metadata.Range, cluster.Metadata);
         table.Register(Key08OffsetCommit.Range, offsets.CommitAsync);
         table.Register(Key09OffsetFetch.Range, offsets.Fetch);
@@ -31,8 +31,8 @@ internal static class Handlers
         table.Register(Key15DescribeGroups.Range, groupAdmin.Describe);
         table.Register(Key16ListGroups.Range, groupAdmin.List);
         table.Register(Key18ApiVersions.Range, cluster.ApiVersions);
-        table.Register(Key19CreateTopics.Range, topics.Create);
-        table.Register(Key20DeleteTopics.Range, topics.Delete);
+        table.RegisterLong(Key19CreateTopics.Range, topics.Create);
+        table.RegisterLong(Key20DeleteTopics.Range, topics.Delete);
         table.Register(Key21DeleteRecords.Range, offsets.DeleteRecords);
         table.Register(Key22InitProducerId.Range, transactions.InitAsync);
         table.Register(Key23OffsetForLeaderEpoch.Range, offsets.ForLeaderEpoch);
@@ -42,7 +42,7 @@ internal static class Handlers
         table.Register(Key28TxnOffsetCommit.Range, transactions.CommitOffsetsAsync);
         table.Register(Key32DescribeConfigs.Range, configs.Describe);
         table.Register(Key33AlterConfigs.Range, configs.Alter);
-        table.Register(Key37CreatePartitions.Range, topics.CreatePartitions);
+        table.RegisterLong(Key37CreatePartitions.Range, topics.CreatePartitions);
         table.Register(Key42DeleteGroups.Range, groupAdmin.Delete);
         table.Register(Key44IncrementalAlterConfigs.Range, configs.AlterIncrementally);
         table.Register(Key47OffsetDelete.Range, groupAdmin.DeleteOffsets);

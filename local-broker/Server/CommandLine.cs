@@ -96,7 +96,7 @@ internal static class CommandLine
         return options.DataDirectory.Length > 0 ? options : throw new FormatException("--data DIR is required; see --help");
     }
 
-    // Requests are short and never wait on a thread: handing each to the thread pool would cost more than its work (docs/decisions/0010).
+    // Most requests are short and none waits on a thread: handing each to the thread pool would cost more than its work (docs/decisions/0011).
     private static void HandleOnSocketThreads()
     {
         const string inline = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";

@@ -31,6 +31,10 @@ internal sealed class HandlerTable
     public void Register(ApiRange range, Func<RequestContext, WireWriter> handler) =>
         Register(range, request => ValueTask.FromResult<WireWriter?>(handler(request)));
 
+    /// <summary>Registers a handler that may work on files for long: on the pool, since the thread that read the request serves other connections too.</summary>
+    public void RegisterLong(ApiRange range, Func<RequestContext, WireWriter> handler) =>
+        Register(range, async request => await Task.Run(() => handler(request)));
+
     public bool TryFind(ApiKey key, out ApiRange range, out RequestHandler handler)
     {
         bool found = _handlers.TryGetValue(key, out (ApiRange Range, RequestHandler Handler) entry);
