@@ -28,6 +28,9 @@ internal sealed class GroupCoordinator : IDisposable
             GetOrAdd(name);
     }
 
+    /// <summary>True when nothing that was answered lately may be on the disk.</summary>
+    public bool HasFailed => _journal.HasFailed;
+
     private long Now => _options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
 
     public Task<Key11JoinGroup.Response> JoinAsync(Key11JoinGroup.Request request, short version, string clientId, string clientHost)

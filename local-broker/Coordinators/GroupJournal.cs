@@ -16,7 +16,7 @@ internal sealed class GroupJournal : IDisposable
     public GroupJournal(
         string path, StorageContext context, Action<string, int> generation, Action<string, TopicPartition, CommittedOffset?> offset, Action<string> removed)
     {
-        _journal = Journal.Open(path, FileKind.Groups, Version, context.Flush, context.Recovery, context.Log, entry =>
+        _journal = Journal.Open(path, FileKind.Groups, Version, context, entry =>
         {
             var reader = new WireReader(entry.Span);
             sbyte kind = reader.ReadInt8();
@@ -42,6 +42,9 @@ internal sealed class GroupJournal : IDisposable
             }
         });
     }
+
+    /// <summary>True after a failed flush: what was saved before may not be on the disk, and nothing more is.</summary>
+    public bool HasFailed => _journal.HasFailed;
 
     public bool IsWorthRewriting => _journal.IsWorthRewriting;
 

@@ -60,6 +60,24 @@ internal sealed class Transaction(string id)
         Offsets.Clear();
     }
 
+    /// <summary>How it stands now; what it returns puts that back.</summary>
+    public Action Remember()
+    {
+        (long producerId, short epoch, short epochBeforeInit, int timeoutMs) = (ProducerId, Epoch, EpochBeforeInit, TimeoutMs);
+        (TransactionStatus status, long startedAt, long updatedAt) = (Status, StartedAt, UpdatedAt);
+        TopicPartition[] partitions = [.. Partitions];
+        KeyValuePair<string, KeyValuePair<TopicPartition, CommittedOffset>[]>[] offsets = [.. Offsets.Select(o => KeyValuePair.Create(o.Key, o.Value.ToArray()))];
+        return () =>
+        {
+            (ProducerId, Epoch, EpochBeforeInit, TimeoutMs) = (producerId, epoch, epochBeforeInit, timeoutMs);
+            (Status, StartedAt, UpdatedAt) = (status, startedAt, updatedAt);
+            Clear();
+            Partitions.UnionWith(partitions);
+            foreach ((string group, KeyValuePair<TopicPartition, CommittedOffset>[] kept) in offsets)
+                Offsets[group] = new Dictionary<TopicPartition, CommittedOffset>(kept);
+        };
+    }
+
     public void Write(WireWriter writer)
     {
         writer.WriteString(Id);

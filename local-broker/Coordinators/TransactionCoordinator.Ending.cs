@@ -7,23 +7,49 @@ namespace Tally.LocalBroker.Coordinators;
 internal sealed partial class TransactionCoordinator
 {
     /// <summary>Stores the decision. From here on the transaction ends that way, whatever happens to the process.</summary>
-    private bool Decide(Transaction transaction, bool commit, short epoch)
+    private bool Decide(Transaction transaction, bool commit, short epoch, short? epochBeforeInit = null)
     {
-        short epochBefore = transaction.Epoch;
-        transaction.Epoch = epoch;
-        transaction.Status = commit ? TransactionStatus.PrepareCommit : TransactionStatus.PrepareAbort;
-        if (Save(transaction) == ErrorCode.None)
+        bool stored = TryChange(transaction, () =>
         {
+            (transaction.Epoch, transaction.EpochBeforeInit) = (epoch, epochBeforeInit ?? transaction.EpochBeforeInit);
+            transaction.Status = commit ? TransactionStatus.PrepareCommit : TransactionStatus.PrepareAbort;
+        });
+        if (stored)
             transaction.Timer?.Dispose();
-            return true;
-        }
+        return stored;
+    }
 
-        (transaction.Status, transaction.Epoch) = (TransactionStatus.Ongoing, epochBefore);
-        return false;
+    /// <summary>After the decision, which is on the disk: markers and offsets, and only when they are there too the note that all is done.</summary>
+    private async ValueTask<ErrorCode> FinishAsync(Transaction transaction)
+    {
+        Action takeBack;
+        bool written;
+        short epoch;
+        lock (transaction.Gate)
+            (takeBack, epoch, written) = (transaction.Remember(), transaction.Epoch, WriteEnd(transaction));
+        bool durable = await _flush.WhenDurableAsync();
+        lock (transaction.Gate)
+        {
+            // Whatever is missing is written again by a timer, or by the next start.
+            if (!written || !transaction.IsEnding || transaction.Epoch != epoch)
+                return ErrorCode.None;
+            if (durable)
+            {
+                NoteEnd(transaction);
+                return ErrorCode.None;
+            }
+
+            takeBack();
+            StartTimer(transaction, CompletionRetry, () => Complete(transaction));
+            return ErrorCode.CoordinatorNotAvailable;
+        }
     }
 
     /// <summary>Markers, offsets, completion. Repeats itself until it succeeds; each step can be done twice without harm.</summary>
-    private bool Complete(Transaction transaction, bool afterRestart = false)
+    private bool Complete(Transaction transaction, bool afterRestart = false) =>
+        !transaction.IsEnding || (WriteEnd(transaction, afterRestart) && NoteEnd(transaction));
+
+    private bool WriteEnd(Transaction transaction, bool afterRestart = false)
     {
         if (!transaction.IsEnding)
             return true;
@@ -42,18 +68,41 @@ internal sealed partial class TransactionCoordinator
 
         foreach ((string group, Dictionary<TopicPartition, CommittedOffset> offsets) in transaction.Offsets)
             done &= _groups.EndStaged(group, transaction.ProducerId, [.. offsets.Select(o => (o.Key, o.Value))], commit);
-        TransactionStatus ending = transaction.Status;
-        if (done)
-        {
-            transaction.Clear();
-            transaction.Status = commit ? TransactionStatus.CompleteCommit : TransactionStatus.CompleteAbort;
-            if (Save(transaction) == ErrorCode.None)
-                return true;
-        }
+        if (!done)
+            StartTimer(transaction, CompletionRetry, () => Complete(transaction));
+        return done;
+    }
 
-        transaction.Status = ending;
-        StartTimer(transaction, CompletionRetry, () => Complete(transaction));
-        return false;
+    private bool NoteEnd(Transaction transaction)
+    {
+        bool stored = TryChange(transaction, () =>
+        {
+            transaction.Status = transaction.Status == TransactionStatus.PrepareCommit ? TransactionStatus.CompleteCommit : TransactionStatus.CompleteAbort;
+            transaction.Clear();
+        });
+        if (!stored)
+            StartTimer(transaction, CompletionRetry, () => Complete(transaction));
+        return stored;
+    }
+
+    /// <summary>
+    /// At start: aborts what is open in a partition and belongs to no transaction here. A power cut may have kept the end of a transaction and lost its marker,
+    /// or a repair the whole journal; without this, readers of committed records would wait for ever.
+    /// </summary>
+    private void AbortForgotten()
+    {
+        var known = _transactions.Values.Where(t => t.IsEnding || t.Status == TransactionStatus.Ongoing)
+            .SelectMany(t => t.Partitions.Select(p => (t.ProducerId, p))).ToHashSet();
+        foreach (PartitionLog log in _topics.All.Values.SelectMany(t => t.Partitions))
+        {
+            foreach ((long producerId, short epoch) in log.DescribeProducers(p => p.HasOpenTransaction ? (p.ProducerId, p.Epoch) : (-1L, (short)-1)))
+            {
+                if (producerId < 0 || known.Contains((producerId, new TopicPartition(log.Topic, log.Partition))))
+                    continue;
+                LogForgotten(log.Topic, log.Partition, producerId);
+                log.AppendMarker(producerId, epoch, commit: false);
+            }
+        }
     }
 
     private void Expire(Transaction transaction)
@@ -62,16 +111,10 @@ internal sealed partial class TransactionCoordinator
             return;
         LogExpired(transaction.Id, transaction.ProducerId);
         // The producer must not go on as if nothing had happened: its epoch is over (KIP-98). It may ask for the new one, though (KIP-588).
-        short askedBefore = transaction.EpochBeforeInit;
-        transaction.EpochBeforeInit = transaction.Epoch;
-        if (Decide(transaction, commit: false, (short)(transaction.Epoch + 1)))
-        {
+        if (Decide(transaction, commit: false, (short)(transaction.Epoch + 1), epochBeforeInit: transaction.Epoch))
             Complete(transaction);
-            return;
-        }
-
-        transaction.EpochBeforeInit = askedBefore;
-        StartTimer(transaction, CompletionRetry, () => Expire(transaction));
+        else
+            StartTimer(transaction, CompletionRetry, () => Expire(transaction));
     }
 
     private void Restore(Transaction transaction)

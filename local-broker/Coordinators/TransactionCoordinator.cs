@@ -32,6 +32,7 @@ internal sealed partial class TransactionCoordinator : IDisposable
         _journal = new TransactionJournal(path, context);
         foreach (Transaction transaction in _journal.Load())
             Restore(transaction);
+        AbortForgotten();
     }
 
     /// <summary>Largest producer id in use, -1 when there is none.</summary>
@@ -39,6 +40,9 @@ internal sealed partial class TransactionCoordinator : IDisposable
 
     /// <summary>The transactional ids that are known now.</summary>
     public IReadOnlyCollection<string> Ids => [.. _transactions.Keys];
+
+    /// <summary>True when nothing that was answered lately may be on the disk.</summary>
+    public bool HasFailed => _journal.HasFailed;
 
     /// <summary>Looks at one transaction while it is held still; null when the id is not known or was never initialised.</summary>
     public T? Read<T>(string id, Func<Transaction, T> read)
@@ -51,21 +55,6 @@ internal sealed partial class TransactionCoordinator : IDisposable
     }
 
     private long Now => _options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
-
-    public (ErrorCode Error, long ProducerId, short Epoch) Init(Key22InitProducerId.Request request)
-    {
-        if (request.ProducerId < 0 != request.Epoch < 0)
-            return (ErrorCode.InvalidRequest, -1, -1);
-        if (request.TransactionalId is null)
-            return (ErrorCode.None, _producerIds.Next(), 0);
-        if (request.TransactionalId.Length == 0)
-            return (ErrorCode.InvalidRequest, -1, -1);
-        if (request.TimeoutMs <= 0 || request.TimeoutMs > _options.TransactionTimeoutMax.TotalMilliseconds)
-            return (ErrorCode.InvalidTransactionTimeout, -1, -1);
-        Transaction transaction = _transactions.GetOrAdd(request.TransactionalId, static id => new Transaction(id));
-        lock (transaction.Gate)
-            return InitLocked(transaction, request);
-    }
 
     public List<TopicErrors> AddPartitions(Key24AddPartitionsToTxn.Request request, short version)
     {
@@ -84,9 +73,7 @@ internal sealed partial class TransactionCoordinator : IDisposable
                     (p, _topics.Find(t.Name, p) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.OperationNotAttempted))]))];
             if (transaction.Status == TransactionStatus.Ongoing && wanted.All(transaction.Partitions.Contains))
                 return AllPartitions(request.Topics, ErrorCode.None);
-            BeginIfNeeded(transaction);
-            transaction.Partitions.UnionWith(wanted);
-            return AllPartitions(request.Topics, Save(transaction));
+            return AllPartitions(request.Topics, Enlist(transaction, () => transaction.Partitions.UnionWith(wanted)));
         }
     }
 
@@ -100,8 +87,9 @@ internal sealed partial class TransactionCoordinator : IDisposable
             ErrorCode error = CheckProducer(transaction, request.ProducerId, request.Epoch, version);
             if (error != ErrorCode.None)
                 return error;
-            BeginIfNeeded(transaction);
-            return transaction.Offsets.TryAdd(request.Group, []) ? Save(transaction) : ErrorCode.None;
+            return transaction.Status == TransactionStatus.Ongoing && transaction.Offsets.ContainsKey(request.Group)
+                ? ErrorCode.None
+                : Enlist(transaction, () => transaction.Offsets[request.Group] = []);
         }
     }
 
@@ -118,12 +106,11 @@ internal sealed partial class TransactionCoordinator : IDisposable
                 error = ErrorCode.InvalidTxnState;
             if (error != ErrorCode.None)
                 return AllPartitions(request.Topics, error);
-            return _groups.Stage(request, offsets =>
+            return _groups.Stage(request, offsets => TryChange(transaction, () =>
             {
                 foreach ((TopicPartition partition, CommittedOffset offset) in offsets)
                     transaction.Offsets[request.Group][partition] = offset;
-                return Save(transaction) == ErrorCode.None;
-            });
+            }));
         }
     }
 
@@ -148,6 +135,7 @@ internal sealed partial class TransactionCoordinator : IDisposable
         Transaction? transaction = _transactions.GetValueOrDefault(request.TransactionalId);
         if (transaction is null)
             return ErrorCode.InvalidProducerIdMapping;
+        ErrorCode? repeated = null;
         lock (transaction.Gate)
         {
             if (transaction.ProducerId != request.ProducerId)
@@ -155,16 +143,15 @@ internal sealed partial class TransactionCoordinator : IDisposable
             if (transaction.Epoch != request.Epoch)
                 return Fenced(version);
             if (transaction.Status != TransactionStatus.Ongoing)
-                return AnswerRepeatedEnd(transaction.Status, request.Commit);
-            if (!Decide(transaction, request.Commit, transaction.Epoch))
+                repeated = AnswerRepeatedEnd(transaction.Status, request.Commit);
+            else if (!Decide(transaction, request.Commit, transaction.Epoch))
                 return ErrorCode.CoordinatorNotAvailable;
         }
 
         await _flush.WhenDurableAsync();
-        lock (transaction.Gate)
-            Complete(transaction);
-        await _flush.WhenDurableAsync();
-        return ErrorCode.None;
+        if (_journal.HasFailed)
+            return ErrorCode.CoordinatorNotAvailable;
+        return repeated ?? await FinishAsync(transaction);
     }
 
     /// <summary>Forgets transactional ids that have been idle since the given time.</summary>
@@ -220,62 +207,11 @@ internal sealed partial class TransactionCoordinator : IDisposable
         return transaction.IsEnding ? ErrorCode.ConcurrentTransactions : ErrorCode.None;
     }
 
-    private (ErrorCode Error, long ProducerId, short Epoch) InitLocked(Transaction transaction, Key22InitProducerId.Request request)
-    {
-        if (request.ProducerId >= 0 && transaction.ProducerId >= 0)
-        {
-            bool repeated = request.Epoch == transaction.EpochBeforeInit && request.ProducerId == transaction.ProducerId;
-            if (repeated && transaction.Status is (TransactionStatus.Empty or TransactionStatus.CompleteAbort))
-                return Initialised(transaction, request.TimeoutMs);
-            if (request.ProducerId != transaction.ProducerId || request.Epoch != transaction.Epoch)
-                return (ErrorCode.ProducerFenced, -1, -1);
-        }
-
-        if (transaction.Status == TransactionStatus.Ongoing)
-        {
-            // Fenced first: the abort markers carry the raised epoch, so what the old producer still has on its way is refused.
-            if (!Decide(transaction, commit: false, (short)(transaction.Epoch + 1)))
-                return (ErrorCode.ConcurrentTransactions, -1, -1);
-        }
-
-        if (transaction.IsEnding && !Complete(transaction))
-            return (ErrorCode.ConcurrentTransactions, -1, -1);
-        transaction.EpochBeforeInit = request.ProducerId >= 0 ? request.Epoch : (short)-1;
-        if (transaction.ProducerId < 0 || transaction.Epoch >= EpochEnd)
-            (transaction.ProducerId, transaction.Epoch) = (_producerIds.Next(), 0);
-        else
-            transaction.Epoch++;
-        return Initialised(transaction, request.TimeoutMs);
-    }
-
-    private (ErrorCode Error, long ProducerId, short Epoch) Initialised(Transaction transaction, int timeoutMs)
-    {
-        transaction.TimeoutMs = timeoutMs;
-        transaction.Status = TransactionStatus.Empty;
-        return Save(transaction) == ErrorCode.None
-            ? (ErrorCode.None, transaction.ProducerId, transaction.Epoch)
-            : (ErrorCode.CoordinatorNotAvailable, -1, -1);
-    }
-
-    private ErrorCode Save(Transaction transaction)
-    {
-        transaction.UpdatedAt = Now;
-        return !_closed && _journal.TrySave(transaction) ? ErrorCode.None : ErrorCode.CoordinatorNotAvailable;
-    }
-
-    private void BeginIfNeeded(Transaction transaction)
-    {
-        if (transaction.Status == TransactionStatus.Ongoing)
-            return;
-        transaction.Clear();
-        transaction.Begin(Now);
-        // Whoever writes has the current epoch; nobody may still ask for it by the one before.
-        transaction.EpochBeforeInit = -1;
-        StartTimer(transaction, TimeSpan.FromMilliseconds(transaction.TimeoutMs), () => Expire(transaction));
-    }
-
     [LoggerMessage(1, LogLevel.Warning, "Transaction {Id} of producer {ProducerId} timed out and is aborted")]
     private partial void LogExpired(string id, long producerId);
+
+    [LoggerMessage(3, LogLevel.Warning, "{Topic}-{Partition}: a transaction of producer {ProducerId} is open that nobody knows of; it is aborted")]
+    private partial void LogForgotten(string topic, int partition, long producerId);
 
     [LoggerMessage(2, LogLevel.Information, "Transaction {Id} was decided before the last end of the broker and is finished now: {Status}")]
     private partial void LogFinishing(string id, TransactionStatus status);

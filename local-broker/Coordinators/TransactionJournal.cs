@@ -15,7 +15,7 @@ internal sealed class TransactionJournal : IDisposable
 
     public TransactionJournal(string path, StorageContext context)
     {
-        _journal = Journal.Open(path, FileKind.Transactions, Version, context.Flush, context.Recovery, context.Log, entry =>
+        _journal = Journal.Open(path, FileKind.Transactions, Version, context, entry =>
         {
             var reader = new WireReader(entry.Span);
             sbyte kind = reader.ReadInt8();
@@ -31,6 +31,9 @@ internal sealed class TransactionJournal : IDisposable
 
     /// <summary>The transactions as they stood when the broker ended.</summary>
     public IReadOnlyList<Transaction> Load() => [.. _latest.Values.Select(Parse)];
+
+    /// <summary>True after a failed flush: what was saved before may not be on the disk, and nothing more is.</summary>
+    public bool HasFailed => _journal.HasFailed;
 
     /// <summary>False when it could not be written.</summary>
     public bool TrySave(Transaction transaction)

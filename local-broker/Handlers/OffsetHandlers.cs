@@ -77,7 +77,8 @@ internal sealed class OffsetHandlers(BrokerState state)
     public async ValueTask<WireWriter?> CommitAsync(RequestContext context)
     {
         List<TopicErrors> results = state.Groups.Commit(ReadCommit(context));
-        await state.Flush.WhenDurableAsync();
+        if (!await state.IsDurableAsync())
+            results = results.ConvertAll(t => t.With(ErrorCode.CoordinatorNotAvailable));
         WireWriter response = context.StartResponse();
         Key08OffsetCommit.Write(response, context.Version, results);
         return response;

@@ -15,7 +15,8 @@ internal sealed class TransactionHandlers(BrokerState state)
         (ErrorCode error, long producerId, short epoch) = state.Transactions.Init(ReadInit(context));
         if (error == ErrorCode.ProducerFenced && context.Version < FencedFromInitVersion)
             error = ErrorCode.InvalidProducerEpoch;
-        await state.Flush.WhenDurableAsync();
+        if (!await state.IsDurableAsync())
+            (error, producerId, epoch) = (ErrorCode.CoordinatorNotAvailable, -1, -1);
         WireWriter response = context.StartResponse();
         Key22InitProducerId.Write(response, error, producerId, epoch);
         return response;
@@ -24,7 +25,8 @@ internal sealed class TransactionHandlers(BrokerState state)
     public async ValueTask<WireWriter?> AddPartitionsAsync(RequestContext context)
     {
         List<TopicErrors> results = state.Transactions.AddPartitions(ReadPartitions(context), context.Version);
-        await state.Flush.WhenDurableAsync();
+        if (!await state.IsDurableAsync())
+            results = results.ConvertAll(t => t.With(ErrorCode.CoordinatorNotAvailable));
         WireWriter response = context.StartResponse();
         Key24AddPartitionsToTxn.Write(response, results);
         return response;
@@ -33,7 +35,8 @@ internal sealed class TransactionHandlers(BrokerState state)
     public async ValueTask<WireWriter?> AddOffsetsAsync(RequestContext context)
     {
         ErrorCode error = state.Transactions.AddGroup(ReadGroup(context), context.Version);
-        await state.Flush.WhenDurableAsync();
+        if (!await state.IsDurableAsync())
+            error = ErrorCode.CoordinatorNotAvailable;
         WireWriter response = context.StartResponse();
         Key25AddOffsetsToTxn.Write(response, error);
         return response;
@@ -42,7 +45,8 @@ internal sealed class TransactionHandlers(BrokerState state)
     public async ValueTask<WireWriter?> CommitOffsetsAsync(RequestContext context)
     {
         List<TopicErrors> results = state.Transactions.CommitOffsets(ReadOffsets(context));
-        await state.Flush.WhenDurableAsync();
+        if (!await state.IsDurableAsync())
+            results = results.ConvertAll(t => t.With(ErrorCode.CoordinatorNotAvailable));
         WireWriter response = context.StartResponse();
         Key28TxnOffsetCommit.Write(response, results);
         return response;

@@ -16,11 +16,11 @@ internal sealed class BrokerState : IAsyncDisposable
         try
         {
             Flush = new FlushScheduler(options.Flush, options.FlushInterval, options.TimeProvider, log);
-            var context = new StorageContext(Flush, options.Recovery, options.TimeProvider, log);
+            var context = new StorageContext(Flush, options.Recovery, options.TimeProvider, log, options.Disk);
             Topics = new TopicCatalog(_folder.Path, context);
             CheckJournals();
             Groups = new GroupCoordinator(_folder.In("groups"), options, Topics, context);
-            var producerIds = new ProducerIds(_folder.In("producer-ids"), Flush.FlushesMetadata);
+            var producerIds = new ProducerIds(_folder.In("producer-ids"), Flush.FlushesMetadata, log);
             Transactions = new TransactionCoordinator(_folder.In("transactions"), options, Topics, Groups, producerIds, context);
             producerIds.StartAbove(Topics.All.Values.SelectMany(t => t.Partitions).Select(p => p.LargestProducerId).Append(Transactions.LargestProducerId).Max());
         }
@@ -48,6 +48,12 @@ internal sealed class BrokerState : IAsyncDisposable
     public string Host => Options.AdvertisedHost ?? Options.Host;
 
     public int Port { get; set; }
+
+    /// <summary>
+    /// Completes when what the coordinators stored before the call is as durable as the flush policy promises; false when it is not and must not be
+    /// acknowledged.
+    /// </summary>
+    public async ValueTask<bool> IsDurableAsync() => await Flush.WhenDurableAsync() || !(Groups.HasFailed || Transactions.HasFailed);
 
     // Both are there from the first start on, before there can be a topic: without them offsets and decisions of transactions would be lost in silence.
     private void CheckJournals()

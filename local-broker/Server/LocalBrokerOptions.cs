@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Tally.LocalBroker.Storage;
 
 namespace Tally.LocalBroker.Server;
 
@@ -102,4 +103,7 @@ public sealed record LocalBrokerOptions
 
     /// <summary>Where log lines go; nowhere by default.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
+
+    /// <summary>How files are written and flushed.</summary>
+    internal Disk Disk { get; init; } = new();
 }

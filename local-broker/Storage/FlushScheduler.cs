@@ -15,16 +15,18 @@ internal interface IFlushable
 /// </summary>
 internal sealed partial class FlushScheduler : IAsyncDisposable
 {
+    private static readonly Task<bool> Durable = Task.FromResult(true);
     private readonly FlushPolicy _policy;
     private readonly TimeSpan _interval;
     private readonly ILogger _log;
     private readonly Lock _gate = new();
     private readonly ITimer _timer;
     private HashSet<IFlushable> _dirty = [];
-    private TaskCompletionSource _next = NewRound();
-    private Task _round = Task.CompletedTask;
+    private TaskCompletionSource<bool> _next = NewRound();
+    private Task<bool> _round = Durable;
     private bool _scheduled;
     private bool _disposed;
+    private volatile bool _failed;
 
     public FlushScheduler(FlushPolicy policy, TimeSpan interval, TimeProvider time, ILogger log)
     {
@@ -34,6 +36,9 @@ internal sealed partial class FlushScheduler : IAsyncDisposable
 
     /// <summary>True when an answer must wait for the disk.</summary>
     public bool IsGroup => _policy == FlushPolicy.Group;
+
+    /// <summary>True after a flush went wrong in a way that nobody foresaw: nothing more may be accepted, because nothing would be flushed.</summary>
+    public bool HasFailed => _failed;
 
     public bool FlushesMetadata => _policy != FlushPolicy.Never;
 
@@ -54,11 +59,14 @@ internal sealed partial class FlushScheduler : IAsyncDisposable
             _timer.Change(_interval, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>Completes once everything marked dirty before the call is on the disk; at once unless the policy is group.</summary>
-    public Task WhenDurableAsync()
+    /// <summary>
+    /// Completes once everything marked dirty before the call was flushed, at once unless the policy is group. False when a flush failed: then nothing
+    /// may be promised unless the file itself is known to be well.
+    /// </summary>
+    public Task<bool> WhenDurableAsync()
     {
         if (!IsGroup)
-            return Task.CompletedTask;
+            return Durable;
         lock (_gate)
             return _dirty.Count > 0 ? _next.Task : _round;
     }
@@ -74,14 +82,14 @@ internal sealed partial class FlushScheduler : IAsyncDisposable
         lock (_gate)
             _disposed = true;
         await _timer.DisposeAsync();
-        Task round;
+        Task<bool> round;
         lock (_gate)
             round = _round;
-        await round.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await round;
         FlushOnce();
     }
 
-    private static TaskCompletionSource NewRound() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private static TaskCompletionSource<bool> NewRound() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private void StartRound() => _ = Task.Run(RunRounds);
 
@@ -96,7 +104,7 @@ internal sealed partial class FlushScheduler : IAsyncDisposable
     private bool FlushOnce()
     {
         HashSet<IFlushable> files;
-        TaskCompletionSource round;
+        TaskCompletionSource<bool> round;
         lock (_gate)
         {
             if (_dirty.Count == 0)
@@ -111,22 +119,37 @@ internal sealed partial class FlushScheduler : IAsyncDisposable
             _scheduled = IsGroup;
         }
 
+        bool durable = true;
         foreach (IFlushable file in files)
+            durable &= TryFlush(file);
+        // Whoever waits is released whatever happened: an answer that never comes holds back all that follow it on its connection.
+        round.SetResult(durable);
+        return true;
+    }
+
+    private bool TryFlush(IFlushable file)
+    {
+        try
         {
-            try
-            {
-                file.FlushToDisk();
-            }
-            catch (Exception e) when (e is IOException or ObjectDisposedException or UnauthorizedAccessException)
-            {
-                LogFlushFailed(e);
-            }
+            file.FlushToDisk();
+            return !_failed;
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or UnauthorizedAccessException)
+        {
+            LogFlushFailed(e);
+        }
+        catch (Exception e)
+        {
+            _failed = true;
+            LogFailed(e);
         }
 
-        round.SetResult();
-        return true;
+        return false;
     }
 
     [LoggerMessage(1, LogLevel.Error, "A flush to the disk failed; the file it belongs to takes nothing more until the broker is restarted")]
     private partial void LogFlushFailed(Exception e);
+
+    [LoggerMessage(2, LogLevel.Critical, "A flush to the disk failed unexpectedly; nothing more is accepted until the broker is restarted")]
+    private partial void LogFailed(Exception e);
 }

@@ -20,28 +20,39 @@ internal sealed partial class Journal : IFlushable, IDisposable
     private readonly FileKind _kind;
     private readonly byte _version;
     private readonly FlushScheduler _flush;
+    private readonly Disk _disk;
     private readonly ILogger _log;
     private SafeFileHandle _file;
     private long _size;
     private long _rewriteAt = RewriteBytesMin;
     private bool _failed;
+    private bool _refusing;
 
-    private Journal(string path, FileKind kind, byte version, FlushScheduler flush, ILogger log)
+    private Journal(string path, FileKind kind, byte version, StorageContext context)
     {
-        (_path, _kind, _version, _flush, _log) = (path, kind, version, flush, log);
+        (_path, _kind, _version, _flush, _disk, _log) = (path, kind, version, context.Flush, context.Disk, context.Log);
         _file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+    }
+
+    /// <summary>True after a failed flush, or when a half-written entry could not be cut off: nothing more is taken until a restart.</summary>
+    public bool HasFailed
+    {
+        get
+        {
+            lock (_gate)
+                return _failed || _flush.HasFailed;
+        }
     }
 
     public bool IsWorthRewriting => Volatile.Read(ref _size) >= Volatile.Read(ref _rewriteAt);
 
     /// <summary>Opens the file and hands every entry to <paramref name="replay"/>, oldest first. A torn tail is cut; damage before valid entries is refused.</summary>
-    public static Journal Open(
-        string path, FileKind kind, byte version, FlushScheduler flush, RecoveryMode mode, ILogger log, Action<ReadOnlyMemory<byte>> replay)
+    public static Journal Open(string path, FileKind kind, byte version, StorageContext context, Action<ReadOnlyMemory<byte>> replay)
     {
-        var journal = new Journal(path, kind, version, flush, log);
+        var journal = new Journal(path, kind, version, context);
         try
         {
-            journal.Replay(mode, replay);
+            journal.Replay(context.Recovery, replay);
             return journal;
         }
         catch
@@ -58,18 +69,23 @@ internal sealed partial class Journal : IFlushable, IDisposable
         WriteFrame(frame, payload);
         lock (_gate)
         {
-            if (_failed)
+            if (_failed || _flush.HasFailed)
                 throw new IOException($"{_path} failed before and takes no entries until the broker is restarted.");
             try
             {
-                RandomAccess.Write(_file, frame, _size);
+                _disk.Write(_file, frame, _size);
             }
-            catch (IOException)
+            catch (IOException e)
             {
                 CutBack();
+                // Said once, not once for each of thousands.
+                if (!_refusing)
+                    LogRefusing(_path, e.Message);
+                _refusing = true;
                 throw;
             }
 
+            _refusing = false;
             _size += frame.Length;
         }
 
@@ -88,7 +104,7 @@ internal sealed partial class Journal : IFlushable, IDisposable
                 file = File.OpenHandle(aside, FileMode.Create, FileAccess.ReadWrite, FileShare.Read);
                 long size = WriteNew(file, entries);
                 if (_flush.FlushesMetadata)
-                    RandomAccess.FlushToDisk(file);
+                    _disk.Flush(file);
                 File.Move(aside, _path, overwrite: true);
                 (_file, file) = (file, _file);
                 _size = size;
@@ -115,13 +131,13 @@ internal sealed partial class Journal : IFlushable, IDisposable
             file = _file;
         try
         {
-            RandomAccess.FlushToDisk(file);
+            _disk.Flush(file);
         }
         catch (ObjectDisposedException)
         {
             // Rewritten meanwhile, and flushed with that.
         }
-        catch (IOException)
+        catch
         {
             lock (_gate)
                 _failed = true;
@@ -158,7 +174,7 @@ internal sealed partial class Journal : IFlushable, IDisposable
             content.Write(frame);
         }
 
-        RandomAccess.Write(file, content.GetBuffer().AsSpan(0, (int)content.Length), 0);
+        _disk.Write(file, content.GetBuffer().AsSpan(0, (int)content.Length), 0);
         return content.Length;
     }
 
@@ -166,7 +182,7 @@ internal sealed partial class Journal : IFlushable, IDisposable
     {
         try
         {
-            RandomAccess.SetLength(_file, _size);
+            _disk.SetLength(_file, _size);
         }
         catch (IOException)
         {
@@ -235,6 +251,9 @@ internal sealed partial class Journal : IFlushable, IDisposable
 
     [LoggerMessage(2, LogLevel.Error, "{Path} could not be rewritten and goes on growing")]
     private partial void LogRewriteFailed(Exception e, string path);
+
+    [LoggerMessage(3, LogLevel.Error, "{Path}: what it keeps cannot be changed until it can be written again: {Reason}")]
+    private partial void LogRefusing(string path, string reason);
 
     [LoggerMessage(1, LogLevel.Warning, "{Path}: cut {Bytes} bytes of an entry that was not completely written")]
     private partial void LogTornTail(string path, long bytes);

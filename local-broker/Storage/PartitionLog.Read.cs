@@ -61,6 +61,11 @@ internal sealed partial class PartitionLog
             // The segment was removed or replaced meanwhile: an empty answer makes the client ask again.
             return 0;
         }
+        catch (IOException e)
+        {
+            _context.LogReadFailed(Topic, Partition, plan.From, e.Message);
+            return -1;
+        }
     }
 
     /// <summary>Registers a waiting fetch: whatever becomes readable beyond what its plan saw wakes it, at once if that has happened already.</summary>

@@ -43,8 +43,17 @@ internal sealed partial class PartitionLog
             long target = offset == -1 ? HighWatermark : offset;
             if (target < 0 || target > HighWatermark)
                 return (ErrorCode.OffsetOutOfRange, -1);
-            if (target > _start)
-                MoveStart(target);
+            try
+            {
+                if (target > _start)
+                    MoveStart(target);
+            }
+            catch (IOException e)
+            {
+                _context.LogStartNotMoved(Topic, Partition, e.Message);
+                return (ErrorCode.KafkaStorageError, -1);
+            }
+
             return (ErrorCode.None, _start);
         }
     }
@@ -139,7 +148,7 @@ internal sealed partial class PartitionLog
         if (segment.File.IsClosed)
             return;
         if (_context.Flush.FlushesMetadata)
-            RandomAccess.FlushToDisk(segment.File);
+            FlushOrFail([segment]);
         SegmentCheckpoint.Store(segment.CheckpointPath, content, _context.Flush.FlushesMetadata);
         lock (_gate)
             segment.CheckpointedSize = Math.Max(segment.CheckpointedSize, BinaryPrimitives.ReadInt32BigEndian(content.Written.Span[8..]));

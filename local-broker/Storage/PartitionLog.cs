@@ -32,6 +32,7 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
     private long _end;
     private long _flushedEnd;
     private bool _failed;
+    private bool _refusing;
     private bool _closed;
 
     public PartitionLog(string topic, int partition, string folder, LogConfig config, StorageContext context)
@@ -44,7 +45,9 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
         _segments = SegmentRecovery.Open(folder, start, _gapless, _producers, _sealed, context);
         if (_segments.Count == 0)
             _segments.Add(Segment.Open(folder, _start, FileMode.CreateNew));
-        _start = Math.Max(_start, _segments[0].BaseOffset);
+        // Only where a repair goes on without the first segments: then this is where the log starts from now on.
+        if (_segments[0].BaseOffset > _start)
+            MoveStart(_segments[0].BaseOffset);
         // A power cut may have taken records that were deleted before: offsets go on behind them, in a segment of their own.
         if (_start > Active.LastOffset + 1)
             _segments.Add(Segment.Open(folder, _start, FileMode.CreateNew));
@@ -170,39 +173,6 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
             return _producers.Find(producerId) is { HasOpenTransaction: true };
     }
 
-    public void FlushToDisk()
-    {
-        List<Segment> segments;
-        long end;
-        lock (_gate)
-        {
-            if (_closed)
-                return;
-            (segments, end) = ([.. _unflushed], _end);
-            _unflushed.Clear();
-        }
-
-        try
-        {
-            segments.ForEach(FlushSegment);
-        }
-        catch (IOException)
-        {
-            lock (_gate)
-                _failed = true;
-            throw;
-        }
-
-        List<FetchWaiter>? woken;
-        lock (_gate)
-        {
-            _flushedEnd = Math.Max(_flushedEnd, end);
-            woken = TakeReadyWaiters(EverythingReleased);
-        }
-
-        Wake(woken);
-    }
-
     /// <summary>Stops taking records and wakes who waits; files stay as they are.</summary>
     public void Dispose()
     {
@@ -221,18 +191,6 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
         Wake(waiters);
     }
 
-    private static void FlushSegment(Segment segment)
-    {
-        try
-        {
-            RandomAccess.FlushToDisk(segment.File);
-        }
-        catch (ObjectDisposedException)
-        {
-            // Retention or compaction has removed it: nothing of it is left to keep.
-        }
-    }
-
     private static void Wake(List<FetchWaiter>? waiters)
     {
         foreach (FetchWaiter waiter in waiters ?? [])
@@ -243,19 +201,26 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
     {
         RecordBatch.Place(batch, _end, leaderEpoch: 0);
         placed = BatchHeader.Read(batch);
-        if (_failed || _closed)
+        if (_failed || _closed || _context.Flush.HasFailed)
             return false;
         try
         {
             RollIfDue(batch.Length, now);
-            RandomAccess.Write(Active.File, batch, Active.Size);
+            _context.Disk.Write(Active.File, batch, Active.Size);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            _context.LogAppendFailed(e, Topic, Partition);
+            // Said once, not once for each of thousands.
+            if (!_refusing)
+                _context.LogAppendFailed(Topic, Partition, e.Message);
+            _refusing = true;
             CutBack();
             return false;
         }
+
+        if (_refusing)
+            _context.LogAppendsAgain(Topic, Partition);
+        _refusing = false;
 
         Active.Appended(placed, now);
         _end = placed.LastOffset + 1;
@@ -269,7 +234,7 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
     {
         try
         {
-            RandomAccess.SetLength(Active.File, Active.Size);
+            _context.Disk.SetLength(Active.File, Active.Size);
         }
         catch (IOException)
         {

@@ -27,7 +27,8 @@ internal static partial class SegmentRecovery
             List<long> bases = [.. BaseOffsets(folder)];
             for (int i = 0; i < bases.Count; i++)
             {
-                long expected = i == 0 ? start ?? bases[0] : segments[^1].LastOffset + 1;
+                // A log that nobody ever shortened begins at 0.
+                long expected = i == 0 ? start ?? 0 : segments[^1].LastOffset + 1;
                 if (mode == RecoveryMode.Refuse && bases[i] > Math.Max(expected, start ?? 0) && (gapless || i == 0))
                     throw new DataFolderException($"{folder} lacks the segment with offset {expected}; the next one begins at {bases[i]}. {MissingHint}");
                 Segment segment = Segment.Open(folder, bases[i], FileMode.Open);

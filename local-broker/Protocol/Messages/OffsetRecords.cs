@@ -29,6 +29,9 @@ internal sealed record TopicPartitions(string Name, int[] Partitions)
 /// <summary>The answer that several requests share: an error code for each partition of each topic.</summary>
 internal sealed record TopicErrors(string Name, (int Partition, ErrorCode Error)[] Partitions)
 {
+    /// <summary>The same partitions with another answer to all of them.</summary>
+    public TopicErrors With(ErrorCode error) => this with { Partitions = Array.ConvertAll(Partitions, p => (p.Partition, error)) };
+
     public static void WriteAll(WireWriter writer, IReadOnlyCollection<TopicErrors> topics)
     {
         writer.WriteArrayLength(topics.Count);

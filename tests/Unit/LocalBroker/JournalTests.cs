@@ -88,7 +88,7 @@ public sealed class JournalTests
     private static FlushScheduler NewFlush() => new(FlushPolicy.Never, TimeSpan.FromSeconds(1), TimeProvider.System, NullLogger.Instance);
 
     private Journal Open(FlushScheduler flush, List<string> read, RecoveryMode mode) =>
-        Journal.Open(File1, FileKind.Groups, 1, flush, mode, NullLogger.Instance, entry => read.Add(Encoding.UTF8.GetString(entry.Span)));
+        Journal.Open(File1, FileKind.Groups, 1, new StorageContext(flush, mode, TimeProvider.System, NullLogger.Instance), entry => read.Add(Encoding.UTF8.GetString(entry.Span)));
 
     private async Task Write(params string[] entries)
     {

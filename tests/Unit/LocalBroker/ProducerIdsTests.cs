@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Tally.LocalBroker.Coordinators;
 
 namespace Tally.Tests.Unit.LocalBroker;
@@ -10,11 +11,11 @@ public sealed class ProducerIdsTests
         string folder = Directory.CreateTempSubdirectory("tally-ids-").FullName;
         try
         {
-            var ids = new ProducerIds(Path.Combine(folder, "producer-ids"), flush: false);
+            var ids = new ProducerIds(Path.Combine(folder, "producer-ids"), flush: false, NullLogger.Instance);
             ids.StartAbove(41);
-            Assert.That(ids.Next(), Is.EqualTo(42));
+            Assert.That(ids.TryNext(out long id) ? id : -1, Is.EqualTo(42));
             ids.StartAbove(long.MaxValue);
-            Assert.That(ids.Next(), Is.EqualTo(43), "not below zero, where ids would end");
+            Assert.That(ids.TryNext(out id) ? id : -1, Is.EqualTo(43), "not below zero, where ids would end");
         }
         finally
         {

@@ -11,15 +11,21 @@ internal sealed class TestCoordinators : IAsyncDisposable
 {
     public const string Topic = "t";
     private readonly string _folder = Directory.CreateTempSubdirectory("tally-coordinators-").FullName;
+    private readonly FlushPolicy _policy;
     private BrokerState _state;
 
-    public TestCoordinators()
+    public TestCoordinators(FlushPolicy policy = FlushPolicy.Never)
     {
+        _policy = policy;
         _state = Open();
         _state.Topics.Create(Topic, 2, new Dictionary<string, string>(), validateOnly: false);
     }
 
     public ManualTime Time { get; } = new();
+
+    public FaultyDisk Disk { get; } = new();
+
+    public BrokerState State => _state;
 
     public GroupCoordinator Groups => _state.Groups;
 
@@ -67,5 +73,5 @@ internal sealed class TestCoordinators : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private BrokerState Open() => new(new LocalBrokerOptions { DataDirectory = _folder, TimeProvider = Time, Flush = FlushPolicy.Never });
+    private BrokerState Open() => new(new LocalBrokerOptions { DataDirectory = _folder, TimeProvider = Time, Flush = _policy, Disk = Disk });
 }

@@ -8,16 +8,18 @@ namespace Tally.Tests.Unit.LocalBroker;
 /// <summary>A partition's log in a folder of its own, to be closed, damaged and opened again.</summary>
 internal sealed class TestLog : IAsyncDisposable
 {
-    private readonly FlushScheduler _flush;
+    private readonly FaultyDisk? _disk;
 
-    public TestLog(LogConfig? config = null)
+    public TestLog(LogConfig? config = null, FaultyDisk? disk = null, FlushPolicy policy = FlushPolicy.Never)
     {
-        Config = config ?? new LogConfig();
-        _flush = new FlushScheduler(FlushPolicy.Never, TimeSpan.FromSeconds(1), Time, NullLogger.Instance);
+        (Config, _disk) = (config ?? new LogConfig(), disk);
+        Flush = new FlushScheduler(policy, TimeSpan.FromSeconds(1), Time, NullLogger.Instance);
         Log = Open();
     }
 
     public ManualTime Time { get; } = new();
+
+    public FlushScheduler Flush { get; }
 
     public RecordingLog Lines { get; } = new();
 
@@ -65,7 +67,7 @@ internal sealed class TestLog : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Log.Dispose();
-        await _flush.DisposeAsync();
+        await Flush.DisposeAsync();
         if (Directory.Exists(Folder))
             Directory.Delete(Folder, recursive: true);
     }
@@ -84,5 +86,5 @@ internal sealed class TestLog : IAsyncDisposable
     }
 
     private PartitionLog Open(RecoveryMode mode = RecoveryMode.Refuse) =>
-        new("topic", 0, Folder, Config, new StorageContext(_flush, mode, Time, Lines));
+        new("topic", 0, Folder, Config, new StorageContext(Flush, mode, Time, Lines, _disk));
 }

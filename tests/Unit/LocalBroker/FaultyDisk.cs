@@ -1,0 +1,33 @@
+using Microsoft.Win32.SafeHandles;
+using Tally.LocalBroker.Storage;
+
+namespace Tally.Tests.Unit.LocalBroker;
+
+/// <summary>A disk that is full or broken when told so. A write that does not fit leaves the part that did, as the system's own does.</summary>
+internal sealed class FaultyDisk : Disk
+{
+    /// <summary>Bytes that may still be written.</summary>
+    public long Room { get; set; } = long.MaxValue;
+
+    /// <summary>What a flush ends with.</summary>
+    public Exception? OnFlush { get; set; }
+
+    /// <summary>Flushes that succeed before <see cref="OnFlush"/> is met.</summary>
+    public int FlushesBefore { get; set; }
+
+    public override void Write(SafeFileHandle file, ReadOnlySpan<byte> bytes, long at)
+    {
+        int fits = (int)Math.Min(bytes.Length, Room);
+        Room -= fits;
+        base.Write(file, bytes[..fits], at);
+        if (fits < bytes.Length)
+            throw new IOException("No space left on device");
+    }
+
+    public override void Flush(SafeFileHandle file)
+    {
+        if (OnFlush is not null && FlushesBefore-- <= 0)
+            throw OnFlush;
+        base.Flush(file);
+    }
+}

@@ -1,0 +1,124 @@
+using Tally.LocalBroker.Protocol;
+using Tally.LocalBroker.Protocol.Messages;
+using Tally.LocalBroker.Server;
+
+namespace Tally.Tests.Unit.LocalBroker;
+
+/// <summary>Transactions while the disk is full or fails, and after a power cut: what was answered is what a start finds.</summary>
+public sealed class TransactionFaultTests
+{
+    [Test]
+    public async Task A_partition_whose_joining_could_not_be_stored_is_not_in_the_transaction()
+    {
+        await using var broker = new TestCoordinators();
+        (_, long pid, short epoch) = broker.Init(timeoutMs: 5000);
+        broker.Disk.Room = 5;
+        Assert.That(broker.Add(pid, epoch), Is.EqualTo(ErrorCode.CoordinatorNotAvailable));
+        Assert.That(broker.Append(pid, epoch, 0), Is.EqualTo(ErrorCode.InvalidTxnState), "it was refused, so nothing may be written");
+        Assert.That(broker.State.Transactions.Read("tx", t => t.Status.ToString()), Is.EqualTo("Empty"));
+
+        broker.Disk.Room = long.MaxValue;
+        Assert.That(broker.Add(pid, epoch), Is.EqualTo(ErrorCode.None), "asked again, and stored this time");
+        Assert.That(broker.Append(pid, epoch, 0), Is.EqualTo(ErrorCode.None));
+        await broker.ReopenAsync();
+        Assert.That(broker.Log(0).Offsets.LastStable, Is.Zero);
+        broker.Time.Advance(TimeSpan.FromSeconds(6));
+        Assert.That(broker.Log(0).Offsets.LastStable, Is.EqualTo(2), "the start knew of it and aborted it when its time was over");
+    }
+
+    [Test]
+    public async Task A_second_partition_that_could_not_be_stored_leaves_the_first_as_it_was()
+    {
+        await using var broker = new TestCoordinators();
+        (_, long pid, short epoch) = broker.Init();
+        broker.Add(pid, epoch, partition: 0);
+        broker.Disk.Room = 0;
+        Assert.That(broker.Add(pid, epoch, partition: 1), Is.EqualTo(ErrorCode.CoordinatorNotAvailable));
+        broker.Disk.Room = long.MaxValue;
+        Assert.That(broker.Append(pid, epoch, 0, partition: 0), Is.EqualTo(ErrorCode.None));
+        Assert.That(broker.Append(pid, epoch, 0, partition: 1), Is.EqualTo(ErrorCode.InvalidTxnState));
+        Assert.That(await broker.End(pid, epoch, commit: true), Is.EqualTo(ErrorCode.None));
+        Assert.That((broker.Log(0).EndOffset, broker.Log(1).EndOffset), Is.EqualTo((2L, 0L)));
+    }
+
+    [Test]
+    public async Task A_group_or_offsets_that_could_not_be_stored_are_not_in_the_transaction()
+    {
+        await using var broker = new TestCoordinators();
+        (_, long pid, short epoch) = broker.Init();
+        var group = new Key25AddOffsetsToTxn.Request("tx", pid, epoch, "g");
+        broker.Disk.Room = 0;
+        Assert.That(broker.Transactions.AddGroup(group, 0), Is.EqualTo(ErrorCode.CoordinatorNotAvailable));
+        Assert.That(broker.StageOffset(pid, epoch, 5), Is.EqualTo(ErrorCode.InvalidTxnState));
+        broker.Disk.Room = long.MaxValue;
+        Assert.That(broker.Transactions.AddGroup(group, 0), Is.EqualTo(ErrorCode.None));
+        Assert.That(broker.StageOffset(pid, epoch, 5), Is.EqualTo(ErrorCode.None));
+        broker.Disk.Room = 0;
+        Assert.That(broker.StageOffset(pid, epoch, 6), Is.EqualTo(ErrorCode.CoordinatorNotAvailable));
+        broker.Disk.Room = long.MaxValue;
+        await broker.End(pid, epoch, commit: true);
+        Assert.That(broker.Committed(stable: true), Is.EqualTo((5L, ErrorCode.None)), "6 was refused");
+    }
+
+    [Test]
+    public async Task An_initialisation_that_could_not_be_stored_fences_nobody()
+    {
+        await using var broker = new TestCoordinators();
+        (_, long pid, short epoch) = broker.Init();
+        broker.Disk.Room = 0;
+        Assert.That(broker.Init().Error, Is.EqualTo(ErrorCode.CoordinatorNotAvailable));
+        broker.Disk.Room = long.MaxValue;
+        Assert.That(broker.Add(pid, epoch), Is.EqualTo(ErrorCode.None));
+    }
+
+    [TestCase(0, Description = "the decision")]
+    [TestCase(1, Description = "one of the markers, or what comes with them")]
+    [TestCase(2)]
+    public async Task A_commit_whose_flush_fails_is_not_acknowledged_and_is_whole_after_a_restart(int flushesBefore)
+    {
+        await using var broker = new TestCoordinators(FlushPolicy.Group);
+        (_, long pid, short epoch) = broker.Init();
+        broker.Add(pid, epoch, 0);
+        broker.Add(pid, epoch, 1);
+        broker.Append(pid, epoch, 0, partition: 0);
+        broker.Append(pid, epoch, 0, partition: 1);
+        await broker.State.Flush.WhenDurableAsync();
+        (broker.Disk.FlushesBefore, broker.Disk.OnFlush) = (flushesBefore, new IOException("Input/output error"));
+        ErrorCode answer = await broker.End(pid, epoch, commit: true);
+        Assert.That(answer, Is.EqualTo(ErrorCode.CoordinatorNotAvailable));
+        broker.Disk.OnFlush = null;
+        await broker.ReopenAsync();
+        Assert.That(await broker.State.Flush.WhenDurableAsync(), Is.True);
+        Assert.That((broker.Log(0).Offsets.LastStable, broker.Log(1).Offsets.LastStable), Is.EqualTo((2L, 2L)), "decided, so committed in both");
+        Assert.That(broker.Log(0).Plan(0, 1000, true).Aborted, Is.Empty);
+        Assert.That(broker.Log(1).Plan(0, 1000, true).Aborted, Is.Empty);
+    }
+
+    [Test]
+    public async Task Offsets_whose_flush_fails_are_not_acknowledged()
+    {
+        await using var broker = new TestCoordinators(FlushPolicy.Group);
+        broker.Disk.OnFlush = new IOException("Input/output error");
+        broker.Groups.Commit(new Key08OffsetCommit.Request("g", -1, "", null, [new TopicOffsets(TestCoordinators.Topic, [new OffsetToCommit(0, 3, -1, null)])]));
+        Assert.That(await broker.State.IsDurableAsync(), Is.False);
+    }
+
+    [Test]
+    public async Task A_transaction_open_in_a_partition_that_no_journal_knows_is_aborted_at_start()
+    {
+        await using var broker = new TestCoordinators();
+        (_, long pid, short epoch) = broker.Init();
+        string journal = Path.Combine(broker.Folder, "transactions");
+        long before = new FileInfo(journal).Length;
+        broker.Add(pid, epoch);
+        broker.Append(pid, epoch, 0);
+        await broker.ReopenAsync(() =>
+        {
+            // What a power cut may leave: the journal's last entries gone, the records there.
+            using FileStream file = File.OpenWrite(journal);
+            file.SetLength(before);
+        });
+        Assert.That(broker.Log(0).Offsets.LastStable, Is.EqualTo(2));
+        Assert.That(broker.Log(0).Plan(0, 1000, true).Aborted, Has.Count.EqualTo(1));
+    }
+}
