@@ -4,7 +4,7 @@ using Tally.ProcessorService.Engine.Broker;
 namespace Tally.ProcessorService.Engine;
 
 /// <summary>One transaction for all partitions that changed: their outputs, changelog, dead letters, progress and input offsets.</summary>
-public sealed class Commit(TimeProvider clock)
+public sealed class Commit(string job, TimeProvider clock)
 {
     private static readonly KeyValuePair<string, object?> Committed = new("outcome", "committed");
 
@@ -25,7 +25,7 @@ public sealed class Commit(TimeProvider clock)
         foreach (var task in tasks)
         {
             task.Committed(ended);
-            if (input.LastKnownEnd(task.Partition) is { } end) EngineMetrics.SetLag(task.Partition, Math.Max(0, end - task.NextOffset));
+            if (input.LastKnownEnd(task.Partition) is { } end) EngineMetrics.SetLag(job, task.Partition, Math.Max(0, end - task.NextOffset));
         }
         Count++;
         EngineMetrics.Commits.Add(1, Committed);

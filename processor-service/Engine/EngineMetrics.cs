@@ -12,7 +12,7 @@ public static class EngineMetrics
     public static readonly ActivitySource Activities = new(Name);
     private static readonly Meter Meter = new(Name);
 
-    /// <summary>Tags: outcome (counted, duplicate, dead_lettered).</summary>
+    /// <summary>Tags: job, outcome (counted, duplicate, dead_lettered).</summary>
     public static readonly Counter<long> Events = Meter.CreateCounter<long>("tally.processor.events", "{event}", "Events by what became of them, once committed");
 
     /// <summary>Tags: outcome (committed, migrated, corrupted, local_state).</summary>
@@ -34,25 +34,34 @@ public static class EngineMetrics
     public static readonly KeyValuePair<string, object?> Duplicate = new("outcome", "duplicate");
     public static readonly KeyValuePair<string, object?> DeadLettered = new("outcome", "dead_lettered");
 
-    private static readonly ConcurrentDictionary<int, long> LagByPartition = [];
+    /// <summary>Tags: job, count (such as flows, which are inside arrays).</summary>
+    public static readonly Counter<long> JobCounts = Meter.CreateCounter<long>("tally.processor.job.counts", "{count}", "What a job counts beside outcomes, once committed");
 
-    private static Func<double> _restored = () => 1;
+    private static readonly ConcurrentDictionary<(string Job, int Partition), long> LagByPartition = [];
+
+    private static readonly ConcurrentBag<EngineStatus> Engines = [];
 
     static EngineMetrics()
     {
         Meter.CreateObservableGauge("tally.processor.lag", ObserveLag, "{record}", "Offsets between the partition's end and the last commit");
-        Meter.CreateObservableGauge("tally.processor.restore.progress", () => _restored(), "1", "Part of the changelog that is restored; 1 when nothing is being restored");
+        Meter.CreateObservableGauge("tally.processor.restore.progress", Restored, "1", "Part of the changelog that is restored; 1 when nothing is being restored");
     }
 
     private static InstrumentAdvice<double> Buckets => new() { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] };
 
-    public static void SetLag(int partition, long lag) => LagByPartition[partition] = lag;
+    public static KeyValuePair<string, object?> Job(string name) => new("job", name);
+
+    public static KeyValuePair<string, object?> Count(string name) => new("count", name);
+
+    public static void SetLag(string job, int partition, long lag) => LagByPartition[(job, partition)] = lag;
+
+    public static void ForgetLag(string job, int partition) => LagByPartition.TryRemove((job, partition), out _);
 
     /// <summary>Names whom to ask how far restoring is.</summary>
-    public static void ObserveRestore(EngineStatus status) => _restored = () => status.RestoredPart;
+    public static void ObserveRestore(EngineStatus status) => Engines.Add(status);
 
-    public static void ForgetLag(int partition) => LagByPartition.TryRemove(partition, out _);
+    private static double Restored() => Engines.Select(status => status.RestoredPart).DefaultIfEmpty(1).Min();
 
     private static IEnumerable<Measurement<long>> ObserveLag() =>
-        LagByPartition.Select(pair => new Measurement<long>(pair.Value, new KeyValuePair<string, object?>("partition", pair.Key)));
+        LagByPartition.Select(pair => new Measurement<long>(pair.Value, Job(pair.Key.Job), new KeyValuePair<string, object?>("partition", pair.Key.Partition)));
 }

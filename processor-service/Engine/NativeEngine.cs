@@ -10,7 +10,7 @@ namespace Tally.ProcessorService.Engine;
 public sealed partial class NativeEngine(
     IBroker broker, IJob job, ProcessorOptions options, EngineStatus status, IHostApplicationLifetime lifetime, TimeProvider clock,
     ILogger<NativeEngine> logger)
-    : DedicatedLoop("native-engine", lifetime, clock, logger)
+    : DedicatedLoop($"{job.Name} engine", lifetime, clock, logger)
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(3);

@@ -10,6 +10,7 @@ namespace Tally.ProcessorService.Engine;
 public sealed class PartitionTask(IJob job, int partition, int partitionCount, IJobTask task, DeadLetterWriter deadLetterWriter) : IDisposable
 {
     private readonly SortedDictionary<string, long> _deadLettered = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _toldCounters = [];
     private readonly List<OutputRecord> _deadLetters = [];
     private long _counted;
     private long _duplicate;
@@ -52,6 +53,7 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
         _duplicate = progress.Outcomes?.Duplicate ?? 0;
         foreach (var (reason, count) in progress.Outcomes?.DeadLettered ?? []) _deadLettered[reason] = count;
         _told = (_counted, _duplicate, _deadLettered.Values.Sum());
+        foreach (var (name, count) in progress.Counters) _toldCounters[name] = count;
         return task.Resume(progress);
     }
 
@@ -108,7 +110,8 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
         var readTo = AtEnd ? readUpToMs : Math.Min(_lastAppendMs, readUpToMs);
         _asOfMs = Math.Max(_asOfMs, readTo);
         var progress = (LastProgress = Progress(nowMs)).ToByteArray();
-        emit.Changelog(RecordKeys.ChangelogProgress, progress, RecordTypes.Progress);
+        // Where the output is the changelog, one record is both.
+        if (job.Topics.Changelog != job.Topics.Output) emit.Changelog(RecordKeys.ChangelogProgress, progress, RecordTypes.Progress);
         emit.Output(RecordKeys.Progress(partition), progress, RecordTypes.Progress);
     }
 
@@ -127,10 +130,16 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
     {
         var (counted, duplicate) = (_counted, _duplicate);
         var dead = _deadLettered.Values.Sum();
-        if (counted > _told.Counted) EngineMetrics.Events.Add(counted - _told.Counted, EngineMetrics.Counted);
-        if (duplicate > _told.Duplicate) EngineMetrics.Events.Add(duplicate - _told.Duplicate, EngineMetrics.Duplicate);
-        if (dead > _told.Dead) EngineMetrics.Events.Add(dead - _told.Dead, EngineMetrics.DeadLettered);
+        var ofJob = EngineMetrics.Job(job.Name);
+        if (counted > _told.Counted) EngineMetrics.Events.Add(counted - _told.Counted, ofJob, EngineMetrics.Counted);
+        if (duplicate > _told.Duplicate) EngineMetrics.Events.Add(duplicate - _told.Duplicate, ofJob, EngineMetrics.Duplicate);
+        if (dead > _told.Dead) EngineMetrics.Events.Add(dead - _told.Dead, ofJob, EngineMetrics.DeadLettered);
         _told = (counted, duplicate, dead);
+        foreach (var (name, count) in LastProgress!.Counters)
+        {
+            if (count > _toldCounters.GetValueOrDefault(name)) EngineMetrics.JobCounts.Add(count - _toldCounters.GetValueOrDefault(name), ofJob, EngineMetrics.Count(name));
+            _toldCounters[name] = count;
+        }
     }
 
     private Progress Progress(long nowMs)

@@ -10,13 +10,25 @@ public sealed class ProcessorOptions
     public const string Section = "Processor";
     public const string Native = "native";
     public const string Streamiz = "streamiz";
+    private const string AnalyticsSuffix = "-analytics";
 
     /// <summary>Which engine runs the job: <c>native</c>, or <c>streamiz</c> where its package is part of the build.</summary>
     [RegularExpression("^(native|streamiz)$", ErrorMessage = "Processor:Engine must be native or streamiz.")]
     [Required(ErrorMessage = "Processor:Engine must be native or streamiz.")]
     public string Engine { get; set; } = Native;
 
-    /// <summary>Consumer group; the instances that share the partitions have the same one.</summary>
+    /// <summary>
+    /// What this process runs, separated by commas: <c>analytics</c>, <c>flows</c>. Instances may differ; those that run the same job share its
+    /// partitions.
+    /// </summary>
+    [RegularExpression("^(analytics|flows)(,(analytics|flows))*$", ErrorMessage = "Processor:Jobs must name analytics or flows, or several separated by commas.")]
+    [Required(ErrorMessage = "Processor:Jobs must name analytics or flows, or several separated by commas.")]
+    public string Jobs { get; set; } = "analytics,flows";
+
+    /// <summary>
+    /// Consumer group of the hourly analytics; the instances that share the partitions have the same one. Another job's name is put in the place of
+    /// <c>-analytics</c>, or behind it all, as in <see cref="TransactionalIdPrefix"/>.
+    /// </summary>
     [Required(AllowEmptyStrings = false, ErrorMessage = "Processor:Group is empty: set it to the name of the consumer group.")]
     public string Group { get; set; } = "tally-processor-analytics";
 
@@ -96,6 +108,21 @@ public sealed class ProcessorOptions
     public bool AcceptLostEvents { get; set; }
 
     public string TransactionalId => $"{TransactionalIdPrefix}-{Instance}";
+
+    /// <summary>Whether the settings name the job; to be asked before the options are bound.</summary>
+    public static bool Runs(IConfiguration settings, string job) =>
+        (settings[$"{Section}:{nameof(Jobs)}"] ?? new ProcessorOptions().Jobs).Split(',').Contains(job);
+
+    /// <summary>The same for a job beside the hourly analytics: group and transactional id are its own, and carry its name.</summary>
+    public ProcessorOptions For(string job)
+    {
+        var options = (ProcessorOptions)MemberwiseClone();
+        options.Group = Named(Group, job);
+        options.TransactionalIdPrefix = Named(TransactionalIdPrefix, job);
+        return options;
+    }
+
+    private static string Named(string name, string job) => $"{(name.EndsWith(AnalyticsSuffix, StringComparison.Ordinal) ? name[..^AnalyticsSuffix.Length] : name)}-{job}";
 }
 
 /// <summary>Rules that span keys.</summary>

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Tally.ProcessorService.Engine.Broker;
 using Tally.ProcessorService.Engine.Kafka;
+using Tally.ProcessorService.Jobs.Flows;
 using Tally.ProcessorService.Jobs.HourlyAnalytics;
 using Tally.ProcessorService.State;
 using Tally.ProcessorService.State.Files;
@@ -31,9 +32,14 @@ public static class ProcessorServices
             provider.GetRequiredService<EngineStatus>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<KafkaBroker>>()));
-        services.AddHostedService(Engine);
-        services.AddHealthChecks().AddCheck<EngineHealthCheck>("Engine", tags: [HealthEndpoints.Ready], timeout: TimeSpan.FromSeconds(2))
-            .AddCheck<KafkaLoginCheck>("kafka login", tags: [HealthEndpoints.Ready]);
+        services.AddHealthChecks().AddCheck<KafkaLoginCheck>("kafka login", tags: [HealthEndpoints.Ready]);
+        if (ProcessorOptions.Runs(builder.Configuration, "analytics"))
+        {
+            services.AddHostedService(Engine);
+            services.AddHealthChecks().AddCheck<EngineHealthCheck>("Engine", tags: [HealthEndpoints.Ready], timeout: TimeSpan.FromSeconds(2));
+        }
+        services.AddValidatedOptions<FlowsOptions>(FlowsOptions.Section);
+        builder.AddJob("flows", Flows);
         return builder;
     }
 
@@ -53,6 +59,10 @@ public static class ProcessorServices
             state.Directory.Length == 0 ? null : provider.GetRequiredService<StateStore>(), state.Retention,
             provider.GetRequiredService<TimeProvider>());
     }
+
+    private static FlowsJob Flows(IServiceProvider provider) => new(
+        Options<KafkaOptions>(provider).Topics, Options<FlowsOptions>(provider), Options<ProcessorOptions>(provider).Generation,
+        provider.GetRequiredService<TimeProvider>());
 
     private static StateStore LocalState(IServiceProvider provider) => new(
         Options<StateOptions>(provider),

@@ -51,7 +51,7 @@ public sealed partial class Session : IAssignmentListener
         _tasks = new TaskTable(partitionCount);
         _start = new TaskStart(broker, job, options, partitionCount, status, clock, logger);
         _trace = new BatchTrace(EngineMetrics.Activities, job.Topics.Input, options.Group, clock);
-        _commit = new Commit(clock);
+        _commit = new Commit(job.Name, clock);
         _snapshots = new Snapshots(broker, job.Topics.Changelog, clock, logger);
     }
 
@@ -195,7 +195,7 @@ public sealed partial class Session : IAssignmentListener
         foreach (var partition in partitions)
         {
             _tasks.Remove(partition);
-            EngineMetrics.ForgetLag(partition);
+            EngineMetrics.ForgetLag(_job.Name, partition);
         }
         _status.Partitions = [.. _tasks.All.Select(task => task.Partition)];
     }

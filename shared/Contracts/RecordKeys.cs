@@ -24,6 +24,11 @@ public static class RecordKeys
     /// <summary>Key of a <see cref="Contracts.HoursDropped"/> in the changelog: <c>dropped|first hour</c>.</summary>
     public static byte[] HoursDropped(long firstHour) => Ascii($"dropped|{firstHour}");
 
+    /// <summary>Key of a <see cref="Contracts.FlowKeys"/> in flows.sums: <c>keys|hour|chunk</c>.</summary>
+    public static byte[] FlowKeys(long hour, int chunk) => Ascii($"keys|{hour}|{chunk}");
+
+    public static bool IsFlowKeys(ReadOnlySpan<byte> key) => key.StartsWith("keys|"u8);
+
     public static bool IsHoursDropped(ReadOnlySpan<byte> key) => key.StartsWith("dropped|"u8);
 
     public static bool IsProgress(ReadOnlySpan<byte> key) => key.StartsWith(ProgressPrefix) || key.SequenceEqual(ChangelogProgress);

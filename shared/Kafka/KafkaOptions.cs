@@ -8,6 +8,9 @@ public sealed class KafkaOptions
 {
     public const string Section = "Kafka";
 
+    /// <summary>Largest record of the topic of flows in bytes.</summary>
+    public const int FlowArrayBytesMax = 16 << 20;
+
     /// <summary><c>host:port</c>, several separated by commas.</summary>
     [Required(AllowEmptyStrings = false, ErrorMessage = "Kafka:BootstrapServers is empty: set it to host:port of a broker.")]
     public string BootstrapServers { get; set; } = "127.0.0.1:9092";
@@ -21,7 +24,7 @@ public sealed class KafkaOptions
     [ValidateObjectMembers]
     public TopicNames Topics { get; set; } = new();
 
-    /// <summary>Partitions of every analytics topic, 1 to 1024. Fixed once events were counted: changing it needs a rebuild.</summary>
+    /// <summary>Partitions of every topic, 1 to 1024. Fixed once events were counted: changing it needs a rebuild.</summary>
     [Range(1, 1024, ErrorMessage = "Kafka:Partitions must be from 1 to 1024.")]
     public int Partitions { get; set; } = 8;
 
@@ -44,4 +47,9 @@ public sealed class TopicNames
     [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:DeadLetter " + Rule)][Required(ErrorMessage = "Kafka:Topics:DeadLetter " + Rule)] public string DeadLetter { get; set; } = "analytics.events.dead-letter";
     [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:Changelog " + Rule)][Required(ErrorMessage = "Kafka:Topics:Changelog " + Rule)] public string Changelog { get; set; } = "analytics.changelog";
     [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:Hours " + Rule)][Required(ErrorMessage = "Kafka:Topics:Hours " + Rule)] public string Hours { get; set; } = "analytics.hours";
+
+    /// <summary>Accepted arrays of flows, an array a record.</summary>
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:Flows " + Rule)][Required(ErrorMessage = "Kafka:Topics:Flows " + Rule)] public string Flows { get; set; } = "flows";
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:FlowsDeadLetter " + Rule)][Required(ErrorMessage = "Kafka:Topics:FlowsDeadLetter " + Rule)] public string FlowsDeadLetter { get; set; } = "flows.dead-letter";
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:FlowSums " + Rule)][Required(ErrorMessage = "Kafka:Topics:FlowSums " + Rule)] public string FlowSums { get; set; } = "flows.sums";
 }

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace Tally.Shared.Kafka;
 
 /// <summary>
-/// Makes the topics of the hourly analytics with their partitions and settings. Idempotent: make, compose and Kubernetes all run
+/// Makes the topics of every job with their partitions and settings. Idempotent: make, compose and Kubernetes all run
 /// <c>processor-service create-topics</c>, and an existing topic is only checked.
 /// </summary>
 public static partial class TopicCreation
@@ -45,6 +45,10 @@ public static partial class TopicCreation
         yield return Topic(options.Topics.DeadLetter, retained);
         yield return Topic(options.Topics.Changelog, compacted);
         yield return Topic(options.Topics.Hours, compacted);
+        // An array is one record: as large as the body that command-service takes.
+        yield return Topic(options.Topics.Flows, new(retained) { ["max.message.bytes"] = KafkaOptions.FlowArrayBytesMax.ToString(CultureInfo.InvariantCulture) });
+        yield return Topic(options.Topics.FlowsDeadLetter, retained);
+        yield return Topic(options.Topics.FlowSums, compacted);
 
         TopicSpecification Topic(string name, Dictionary<string, string> configs) => new()
         {

@@ -5,20 +5,23 @@ using Tally.Shared.Contracts;
 namespace Tally.Tests.Unit.Contracts;
 
 /// <summary>
-/// Today's .proto against the released one (Released/analytics.pb, a FileDescriptorSet). Records of every release lie in topics, so a
+/// Today's .proto files against the released ones (Released/*.pb, each a FileDescriptorSet). Records of every release lie in topics, so a
 /// field may be added and nothing else. After a release that adds some: run the explicit test below and commit the file.
 /// </summary>
 public sealed class DescriptorTests
 {
-    private static readonly string Source =
-        Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "..", "tests", "Unit", "Contracts", "Released", "analytics.pb"));
+    private static readonly string Folder =
+        System.IO.Path.GetFullPath(System.IO.Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "..", "tests", "Unit", "Contracts", "Released"));
 
-    private static FileDescriptorProto Today => FileDescriptorProto.Parser.ParseFrom(AnalyticsReflection.Descriptor.SerializedData);
+    private static readonly FileDescriptor[] Files = [AnalyticsReflection.Descriptor, FlowsReflection.Descriptor];
 
-    private static FileDescriptorProto Released => FileDescriptorSet.Parser.ParseFrom(File.ReadAllBytes(Source)).File.Single();
+    private static FileDescriptorProto Today => OfToday(AnalyticsReflection.Descriptor);
 
-    [Test]
-    public void No_released_field_was_removed_renumbered_or_retyped() => Assert.That(DescriptorDifferences.Of(Released, Today), Is.Empty);
+    private static FileDescriptorProto Released => OfRelease(AnalyticsReflection.Descriptor);
+
+    [TestCaseSource(nameof(Files))]
+    public void No_released_field_was_removed_renumbered_or_retyped(FileDescriptor file) =>
+        Assert.That(DescriptorDifferences.Of(OfRelease(file), OfToday(file)), Is.Empty);
 
     [Test]
     public void Every_kind_of_breaking_change_is_seen()
@@ -50,10 +53,14 @@ public sealed class DescriptorTests
     [Test, Explicit("Writes the released descriptor: only when a release adds fields.")]
     public void Release()
     {
-        var set = new FileDescriptorSet();
-        set.File.Add(Today);
-        File.WriteAllBytes(Source, set.ToByteArray());
+        foreach (var file in Files) File.WriteAllBytes(Path(file), new FileDescriptorSet { File = { OfToday(file) } }.ToByteArray());
     }
+
+    private static string Path(FileDescriptor file) => System.IO.Path.Combine(Folder, System.IO.Path.ChangeExtension(System.IO.Path.GetFileName(file.Name), ".pb"));
+
+    private static FileDescriptorProto OfToday(FileDescriptor file) => FileDescriptorProto.Parser.ParseFrom(file.SerializedData);
+
+    private static FileDescriptorProto OfRelease(FileDescriptor file) => FileDescriptorSet.Parser.ParseFrom(File.ReadAllBytes(Path(file))).File.Single();
 
     private static void Seen(string change, Action<DescriptorProto> breaking)
     {

@@ -1,0 +1,48 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
+using Tally.ProcessorService.Engine.Broker;
+using Tally.ProcessorService.Engine.Kafka;
+using Tally.Shared.Hosting;
+using Tally.Shared.Kafka;
+
+namespace Tally.ProcessorService.Engine;
+
+/// <summary>
+/// Jobs beside the hourly analytics: each has an engine, a consumer group and a transactional id of its own, so that none waits for another.
+/// </summary>
+public static class JobHosting
+{
+    /// <param name="builder">The service's builder.</param>
+    /// <param name="name">As it stands in <c>Processor:Jobs</c>; nothing is added when it does not.</param>
+    /// <param name="job">Makes it.</param>
+    public static void AddJob(this WebApplicationBuilder builder, string name, Func<IServiceProvider, IJob> job)
+    {
+        if (!ProcessorOptions.Runs(builder.Configuration, name)) return;
+        var services = builder.Services;
+        services.AddKeyedSingleton(name, (provider, _) =>
+        {
+            var status = new EngineStatus(provider.GetRequiredService<TimeProvider>());
+            EngineMetrics.ObserveRestore(status);
+            return status;
+        });
+        // Kept by the container, which disposes it.
+        services.AddKeyedSingleton<IBroker>(name, (provider, _) => new KafkaBroker(
+            provider.GetRequiredService<IOptions<KafkaOptions>>().Value,
+            provider.GetRequiredService<IOptions<ProcessorOptions>>().Value.For(name),
+            provider.GetRequiredKeyedService<EngineStatus>(name),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<KafkaBroker>>()));
+        services.AddSingleton<IHostedService>(provider => Engine(provider, name, job(provider)));
+        services.AddHealthChecks().Add(new HealthCheckRegistration($"{name} engine",
+            provider => new EngineHealthCheck(provider.GetRequiredKeyedService<EngineStatus>(name)), HealthStatus.Unhealthy, [HealthEndpoints.Ready]));
+    }
+
+    private static NativeEngine Engine(IServiceProvider provider, string name, IJob job) => new(
+        provider.GetRequiredKeyedService<IBroker>(name),
+        job,
+        provider.GetRequiredService<IOptions<ProcessorOptions>>().Value.For(name),
+        provider.GetRequiredKeyedService<EngineStatus>(name),
+        provider.GetRequiredService<IHostApplicationLifetime>(),
+        provider.GetRequiredService<TimeProvider>(),
+        provider.GetRequiredService<ILogger<NativeEngine>>());
+}

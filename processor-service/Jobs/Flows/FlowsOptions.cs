@@ -1,0 +1,13 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Tally.ProcessorService.Jobs.Flows;
+
+/// <summary>Section <c>Flows</c>.</summary>
+public sealed class FlowsOptions
+{
+    public const string Section = "Flows";
+
+    /// <summary>How long the Idempotency-Key of an array is remembered, by the time at which arrays arrive; about 20 bytes of memory a key.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "365.00:00:00", ErrorMessage = "Flows:RememberKeys must be from 1 second to 365 days.")]
+    public TimeSpan RememberKeys { get; set; } = TimeSpan.FromHours(24);
+}

@@ -1,0 +1,121 @@
+using Confluent.Kafka;
+using Google.Protobuf;
+using Tally.ProcessorService.Engine;
+using Tally.ProcessorService.Engine.Broker;
+using Tally.Shared.Contracts;
+
+namespace Tally.ProcessorService.Jobs.Flows;
+
+/// <summary>
+/// Sums the flows of one input partition. An array counts whole or not at all: one bad flow makes it a dead letter, and an
+/// Idempotency-Key that was seen makes it a duplicate, whatever is in it.
+/// </summary>
+public sealed class FlowsTask(int generation, TimeSpan rememberKeys, TimeProvider clock) : IJobTask
+{
+    /// <summary>Names of the job's own counts in the progress record.</summary>
+    public const string Flows = "flows";
+    public const string SaturatedFlows = "saturated_flows";
+
+    private readonly FlowSums _sums = new();
+    private readonly FlowKeyMemory _keys = new(generation, rememberKeys, clock);
+    private long _flows;
+    private long _saturated;
+
+    public void Restore(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, Headers? headers)
+    {
+        // A tombstone: keys that were forgotten.
+        if (value.Length == 0) return;
+        var ofKeys = RecordKeys.IsFlowKeys(key);
+        if (!RecordTypes.Is(headers, ofKeys ? RecordTypes.FlowKeys : RecordTypes.FlowSum, out var found))
+            throw new InvalidDataException($"The changelog holds a record of type {found}, which this version does not know.");
+        try
+        {
+            if (ofKeys)
+            {
+                _keys.Restore(FlowKeys.Parser.ParseFrom(value));
+                return;
+            }
+            var sum = FlowSum.Parser.ParseFrom(value);
+            if (sum.Generation == generation) _sums.Restore(key, new FlowBytes(sum.BytesTx, sum.BytesRx, sum.Saturated));
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            throw new InvalidDataException("A changelog record of flows cannot be read.", e);
+        }
+    }
+
+    public string? Resume(Progress progress)
+    {
+        _flows = progress.Counters.TryGetValue(Flows, out var flows) ? flows : 0;
+        _saturated = progress.Counters.TryGetValue(SaturatedFlows, out var saturated) ? saturated : 0;
+        _keys.Saw(progress.LastAppendMs);
+        return null;
+    }
+
+    public void Describe(Progress progress)
+    {
+        progress.Counters[Flows] = _flows;
+        progress.Counters[SaturatedFlows] = _saturated;
+    }
+
+    public Outcome Process(in LogRecord record)
+    {
+        if (!RecordTypes.Is(record.Headers, RecordTypes.FlowArray, out var found))
+            return Outcome.DeadLetter(DeadLetterReasons.UnknownVersion, $"The header {RecordTypes.Header} names {found}, which this version does not read.");
+        if (!record.HasValue) return Invalid("The record has no value.");
+        if (Fault(record.Value) is { } fault) return Invalid(fault);
+        _keys.Saw(record.TimestampMs);
+        if (record.HasKey && record.Key.Length > 0)
+        {
+            var key = FlowKeyMemory.Hash(record.Key);
+            if (_keys.Knows(key)) return Outcome.Duplicate;
+            _keys.Add(key);
+        }
+        Count(record.Value);
+        return Outcome.Counted;
+    }
+
+    public void Emit(long nextOffset, IEmit emit)
+    {
+        _sums.TakeTouched((key, sum) => emit.Output(key, new FlowSum
+        {
+            BytesTx = sum.Tx,
+            BytesRx = sum.Rx,
+            Saturated = sum.Saturated,
+            Generation = generation,
+            NextOffset = nextOffset,
+        }.ToByteArray(), RecordTypes.FlowSum));
+        _keys.Emit(emit);
+    }
+
+    public void Dispose() => _keys.Dispose();
+
+    private static string? Fault(ReadOnlySpan<byte> array)
+    {
+        try
+        {
+            var flows = new FlowFields(array);
+            for (var index = 0; flows.Next(); index++)
+                if (flows.Fault() is { } fault) return $"Flow {index}: {fault}";
+            return null;
+        }
+        catch (InvalidDataException e)
+        {
+            return e.Message;
+        }
+    }
+
+    private void Count(ReadOnlySpan<byte> array)
+    {
+        Span<byte> key = stackalloc byte[FlowSumKey.BytesMax];
+        var flows = new FlowFields(array);
+        while (flows.Next())
+        {
+            var length = FlowSumKey.Write(key, flows.Hour, flows.SrcApp, flows.DestApp, flows.VpcId);
+            if (!_sums.Add(key[..length], flows.BytesTx, flows.BytesRx)) _saturated++;
+            _flows++;
+        }
+    }
+
+    private static Outcome Invalid(string message) => Outcome.DeadLetter(DeadLetterReasons.InvalidFlows, message);
+}
