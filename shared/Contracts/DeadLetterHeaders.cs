@@ -24,4 +24,9 @@ public static class DeadLetterReasons
     public const string UnknownVersion = "unknown-version";
     public const string MixedKeying = "mixed-keying";
     public const string HourExpired = "hour-expired";
+    public const string NotJson = "not-json";
+    public const string NoTimestamp = "no-ts";
+    public const string NoUser = "no-uid";
+    public const string WildTimestamp = "wild-timestamp";
+    public const string TooLate = "too-late";
 }
