@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo test chaos chaos-broker chaos-services fuzz clients simulate bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin test chaos chaos-broker chaos-services fuzz clients simulate bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -18,6 +18,9 @@ logs: ## the last lines of the logs (SERVICE=name for one, FOLLOW=1 to go on)
 
 demo: ## send a few thousand events and show what comes out
 	@deploy/local/demo.sh
+
+frames-stdin: ## count unique users of frames from standard input: zcat frames.jsonl.gz | make frames-stdin (OPTIONS=--Frames:Lateness=00:01:00)
+	@deploy/local/frames-stdin.sh
 
 test: ## unit, property, integration and end-to-end tests
 	@deploy/test.sh

@@ -18,11 +18,11 @@ public sealed class ProcessorOptions
     public string Engine { get; set; } = Native;
 
     /// <summary>
-    /// What this process runs, separated by commas: <c>analytics</c>, <c>flows</c>. Instances may differ; those that run the same job share its
+    /// What this process runs, separated by commas: <c>analytics</c>, <c>flows</c>, <c>frames</c>. Instances may differ; those that run the same job share its
     /// partitions.
     /// </summary>
-    [RegularExpression("^(analytics|flows)(,(analytics|flows))*$", ErrorMessage = "Processor:Jobs must name analytics or flows, or several separated by commas.")]
-    [Required(ErrorMessage = "Processor:Jobs must name analytics or flows, or several separated by commas.")]
+    [RegularExpression("^(analytics|flows|frames)(,(analytics|flows|frames))*$", ErrorMessage = "Processor:Jobs must name analytics, flows or frames, or several separated by commas.")]
+    [Required(ErrorMessage = "Processor:Jobs must name analytics, flows or frames, or several separated by commas.")]
     public string Jobs { get; set; } = "analytics,flows";
 
     /// <summary>

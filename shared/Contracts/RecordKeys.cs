@@ -31,6 +31,17 @@ public static class RecordKeys
 
     public static bool IsHoursDropped(ReadOnlySpan<byte> key) => key.StartsWith("dropped|"u8);
 
+    /// <summary>Key of a <see cref="Contracts.FrameClock"/> in the changelog, where the topic's partition names the input partition.</summary>
+    public static readonly byte[] FrameClock = "clock"u8.ToArray();
+
+    /// <summary>Key of a <see cref="Contracts.FrameChunk"/>: <c>kind|start|chunk</c>.</summary>
+    public static byte[] FrameChunk(string kind, long start, int chunk) => Ascii($"{kind}|{start}|{chunk}");
+
+    /// <summary>Key of a <see cref="Contracts.FrameHeld"/>: <c>held|offset</c>.</summary>
+    public static byte[] FrameHeld(long offset) => Ascii($"held|{offset}");
+
+    public static bool IsFrameHeld(ReadOnlySpan<byte> key) => key.StartsWith("held|"u8);
+
     public static bool IsProgress(ReadOnlySpan<byte> key) => key.StartsWith(ProgressPrefix) || key.SequenceEqual(ChangelogProgress);
 
     /// <summary>Reads <c>number|number</c>, the form of hour and chunk keys.</summary>

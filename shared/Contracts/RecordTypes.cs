@@ -17,6 +17,9 @@ public static class RecordTypes
     public static readonly byte[] Progress = Encoding.ASCII.GetBytes("progress/1");
     public static readonly byte[] HoursDropped = Encoding.ASCII.GetBytes("hours-dropped/1");
     public static readonly byte[] StateChunk = Encoding.ASCII.GetBytes("state-chunk/1");
+    public static readonly byte[] FrameChunk = Encoding.ASCII.GetBytes("frame-chunk/1");
+    public static readonly byte[] FrameClock = Encoding.ASCII.GetBytes("frame-clock/1");
+    public static readonly byte[] FrameHeld = Encoding.ASCII.GetBytes("frame-held/1");
     public static readonly byte[] FlowArray = Encoding.ASCII.GetBytes("flow-array/1");
     public static readonly byte[] FlowSum = Encoding.ASCII.GetBytes("flow-sum/1");
     public static readonly byte[] FlowKeys = Encoding.ASCII.GetBytes("flow-keys/1");

@@ -52,4 +52,13 @@ public sealed class TopicNames
     [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:Flows " + Rule)][Required(ErrorMessage = "Kafka:Topics:Flows " + Rule)] public string Flows { get; set; } = "flows";
     [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:FlowsDeadLetter " + Rule)][Required(ErrorMessage = "Kafka:Topics:FlowsDeadLetter " + Rule)] public string FlowsDeadLetter { get; set; } = "flows.dead-letter";
     [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:FlowSums " + Rule)][Required(ErrorMessage = "Kafka:Topics:FlowSums " + Rule)] public string FlowSums { get; set; } = "flows.sums";
+
+    /// <summary>Frames that others put there, one JSON object a record.</summary>
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:Frames " + Rule)][Required(ErrorMessage = "Kafka:Topics:Frames " + Rule)] public string Frames { get; set; } = "frames";
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:FramesDeadLetter " + Rule)][Required(ErrorMessage = "Kafka:Topics:FramesDeadLetter " + Rule)] public string FramesDeadLetter { get; set; } = "frames.dead-letter";
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:FramesChangelog " + Rule)][Required(ErrorMessage = "Kafka:Topics:FramesChangelog " + Rule)] public string FramesChangelog { get; set; } = "frames.changelog";
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:FramesProgress " + Rule)][Required(ErrorMessage = "Kafka:Topics:FramesProgress " + Rule)] public string FramesProgress { get; set; } = "frames.progress";
+
+    /// <summary>Results of the frames. Its one partition also says which process counts them: the one to which its group gives it.</summary>
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:UniqueUsers " + Rule)][Required(ErrorMessage = "Kafka:Topics:UniqueUsers " + Rule)] public string UniqueUsers { get; set; } = "frames.unique-users";
 }

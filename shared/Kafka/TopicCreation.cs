@@ -49,11 +49,17 @@ public static partial class TopicCreation
         yield return Topic(options.Topics.Flows, new(retained) { ["max.message.bytes"] = KafkaOptions.FlowArrayBytesMax.ToString(CultureInfo.InvariantCulture) });
         yield return Topic(options.Topics.FlowsDeadLetter, retained);
         yield return Topic(options.Topics.FlowSums, compacted);
+        yield return Topic(options.Topics.Frames, retained);
+        yield return Topic(options.Topics.FramesDeadLetter, retained);
+        yield return Topic(options.Topics.FramesChangelog, compacted);
+        yield return Topic(options.Topics.FramesProgress, compacted);
+        // One process owns all partitions of the frames: the one that is given this partition.
+        yield return Topic(options.Topics.UniqueUsers, compacted, partitions: 1);
 
-        TopicSpecification Topic(string name, Dictionary<string, string> configs) => new()
+        TopicSpecification Topic(string name, Dictionary<string, string> configs, int? partitions = null) => new()
         {
             Name = name,
-            NumPartitions = options.Partitions,
+            NumPartitions = partitions ?? options.Partitions,
             ReplicationFactor = options.ReplicationFactor,
             Configs = configs,
         };

@@ -29,7 +29,8 @@ public sealed class PartitionFrames(int partition, FrameRules rules, FrameScanne
         var accepted = Clock.Take(seconds, user, offset, appendedAt);
         var outcome = accepted ? Count(seconds, user) : Outcome.Deferred;
         Settle();
-        times.Read(partition, Clock.Now);
+        // At once, so that which frames are late depends on their order and not on when somebody looked.
+        if (times.Read(partition, Clock.Now)) windows.Advance(times.Watermark(idleSeconds: 0));
         return outcome;
     }
 

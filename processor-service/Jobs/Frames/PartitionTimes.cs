@@ -8,10 +8,13 @@ public sealed class PartitionTimes(int partitions)
 
     /// <param name="partition">Whose.</param>
     /// <param name="clock">Its event clock; null before its first frame.</param>
-    public void Read(int partition, long? clock)
+    /// <returns>Whether that changed anything.</returns>
+    public bool Read(int partition, long? clock)
     {
+        if (_clocks[partition] == clock && !_atEnd[partition]) return false;
         _clocks[partition] = clock;
         _atEnd[partition] = false;
+        return true;
     }
 
     public void ReachedEnd(int partition) => _atEnd[partition] = true;
