@@ -79,7 +79,7 @@ if [ ! -f "$DATA/topics-$PARTITIONS" ] || [ -n "$BOOTSTRAP" ]; then
   touch "$DATA/topics-$PARTITIONS"
 fi
 INSTANCE_SETTING=Processor__Instance instances processor ProcessorService "$PROCESSOR" "$PROCESSOR_PORT" PROCESSOR_PORT HashKey__File="$DATA/hash.key" \
-  State__Directory="$DATA/state"
+  State__Directory="$DATA/state" Processor__StreamizFolder="$DATA/streamiz"
 INSTANCE_SETTING=Materializer__Instance instances materializer MaterializerService "$MATERIALIZER" "$MATERIALIZER_PORT" MATERIALIZER_PORT "$redis" "$archive"
 instances query QueryService "$QUERY" "$QUERY_PORT" QUERY_PORT "$redis" "$archive"
 instances command CommandService "$COMMAND" "$COMMAND_PORT" COMMAND_PORT HashKey__File="$DATA/hash.key"

@@ -13,7 +13,7 @@ public sealed class EngineHealthCheck(EngineStatus status) : IHealthCheck
 
     private HealthCheckResult Check()
     {
-        const string engine = $"engine {ProcessorOptions.Native}";
+        var engine = $"engine {status.Engine}";
         if (status.SinceLastBeat > SilenceMax) return HealthCheckResult.Unhealthy($"{engine}: no turn of the loop for {(int)status.SinceLastBeat.TotalSeconds} s");
         return status.Now switch
         {

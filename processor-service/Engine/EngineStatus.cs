@@ -23,6 +23,9 @@ public sealed class EngineStatus(TimeProvider clock)
         Stopped,
     }
 
+    /// <summary>Which engine it is, as <c>Processor:Engine</c> names it.</summary>
+    public string Engine { get; init; } = ProcessorOptions.Native;
+
     public Phase Now { get; private set; } = Phase.Starting;
 
     /// <summary>Time since the phase began.</summary>

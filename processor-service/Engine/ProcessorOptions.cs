@@ -10,12 +10,23 @@ public sealed class ProcessorOptions
     public const string Section = "Processor";
     public const string Native = "native";
     public const string Streamiz = "streamiz";
+    public const string Auto = "auto";
+    public const int LeastChunkHashes = 8;
     private const string AnalyticsSuffix = "-analytics";
 
-    /// <summary>Which engine runs the job: <c>native</c>, or <c>streamiz</c> where its package is part of the build.</summary>
-    [RegularExpression("^(native|streamiz)$", ErrorMessage = "Processor:Engine must be native or streamiz.")]
-    [Required(ErrorMessage = "Processor:Engine must be native or streamiz.")]
-    public string Engine { get; set; } = Native;
+    private const string WrongEngine = "Processor:Engine must be native or streamiz, or auto for the build's own choice.";
+
+    /// <summary>
+    /// Which engine runs the job: <c>native</c>, or <c>streamiz</c> where its package is part of the build; <c>auto</c> for the build's own choice, which is
+    /// streamiz where it can. The engines keep state of their own: changing it needs a rebuild into a new generation.
+    /// </summary>
+    [RegularExpression("^(auto|native|streamiz)$", ErrorMessage = WrongEngine)]
+    [Required(ErrorMessage = WrongEngine)]
+    public string Engine { get; set; } = Auto;
+
+    /// <summary>Where Streamiz keeps its stores, a folder for each instance below it.</summary>
+    [Required(AllowEmptyStrings = false, ErrorMessage = "Processor:StreamizFolder is empty: set it to a folder of this machine.")]
+    public string StreamizFolder { get; set; } = "data/streamiz";
 
     /// <summary>
     /// What this process runs, separated by commas: <c>analytics</c>, <c>flows</c>, <c>frames</c>. Instances may differ; those that run the same job share its
@@ -86,7 +97,7 @@ public sealed class ProcessorOptions
     public TimeSpan TransactionTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>New user and id hashes a changelog record holds at most, 8 to 16,384.</summary>
-    [Range(8, 16_384, ErrorMessage = "Processor:ChunkHashes must be from 8 to 16384.")]
+    [Range(LeastChunkHashes, 16_384, ErrorMessage = "Processor:ChunkHashes must be from 8 to 16384.")]
     public int ChunkHashes { get; set; } = 256;
 
     /// <summary>Events of a partition fetched ahead, about, 100 to 1,000,000.</summary>
@@ -106,6 +117,9 @@ public sealed class ProcessorOptions
     /// are lost for the counts: only for a person to set, once.
     /// </summary>
     public bool AcceptLostEvents { get; set; }
+
+    /// <summary><see cref="Engine"/>, or what the build chooses.</summary>
+    public string ChosenEngine => Engine == Auto ? EngineChoice.Default : Engine;
 
     public string TransactionalId => $"{TransactionalIdPrefix}-{Instance}";
 
@@ -135,7 +149,7 @@ public sealed class ProcessorOptionsRules : IValidateOptions<ProcessorOptions>
             faults.Add("Processor:CommitInterval must not be longer than Processor:BacklogCommitInterval.");
         if (options.BacklogCommitInterval >= options.TransactionTimeout)
             faults.Add("Processor:BacklogCommitInterval must be shorter than Processor:TransactionTimeout.");
-        if (options.Engine == ProcessorOptions.Streamiz)
+        if (options.Engine == ProcessorOptions.Streamiz && !EngineChoice.HasStreamiz)
             faults.Add("Processor:Engine is streamiz, which is not part of this build: set it to native, or build with the full package set.");
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
     }

@@ -35,7 +35,7 @@ public static class ProcessorServices
         services.AddHealthChecks().AddCheck<KafkaLoginCheck>("kafka login", tags: [HealthEndpoints.Ready]);
         if (ProcessorOptions.Runs(builder.Configuration, "analytics"))
         {
-            services.AddHostedService(Engine);
+            services.AddSingleton<IHostedService>(Engine);
             services.AddHealthChecks().AddCheck<EngineHealthCheck>("Engine", tags: [HealthEndpoints.Ready], timeout: TimeSpan.FromSeconds(2));
         }
         services.AddValidatedOptions<FlowsOptions>(FlowsOptions.Section);
@@ -45,7 +45,7 @@ public static class ProcessorServices
 
     private static EngineStatus Status(IServiceProvider provider)
     {
-        var status = new EngineStatus(provider.GetRequiredService<TimeProvider>());
+        var status = new EngineStatus(provider.GetRequiredService<TimeProvider>()) { Engine = Options<ProcessorOptions>(provider).ChosenEngine };
         EngineMetrics.ObserveRestore(status);
         return status;
     }
@@ -54,10 +54,12 @@ public static class ProcessorServices
     {
         var options = Options<ProcessorOptions>(provider);
         var state = Options<StateOptions>(provider);
+        // Streamiz has stores of its own and writes the open chunk after each record, the native engine once a commit.
+        var streamiz = options.ChosenEngine == ProcessorOptions.Streamiz;
         return new(
-            Options<KafkaOptions>(provider).Topics, Options<HashKeyOptions>(provider).CreateHasher(), options.Generation, options.ChunkHashes,
-            state.Directory.Length == 0 ? null : provider.GetRequiredService<StateStore>(), state.Retention,
-            provider.GetRequiredService<TimeProvider>());
+            Options<KafkaOptions>(provider).Topics, Options<HashKeyOptions>(provider).CreateHasher(), options.Generation,
+            streamiz ? ProcessorOptions.LeastChunkHashes : options.ChunkHashes, streamiz || state.Directory.Length == 0 ? null : provider.GetRequiredService<StateStore>(),
+            state.Retention, provider.GetRequiredService<TimeProvider>());
     }
 
     private static FlowsJob Flows(IServiceProvider provider) => new(
@@ -72,7 +74,10 @@ public static class ProcessorServices
         provider.GetRequiredService<TimeProvider>(),
         provider.GetRequiredService<ILogger<StateStore>>());
 
-    private static NativeEngine Engine(IServiceProvider provider) => new(
+    private static IHostedService Engine(IServiceProvider provider) =>
+        Options<ProcessorOptions>(provider).ChosenEngine == ProcessorOptions.Streamiz ? EngineChoice.Streamiz(provider) : Native(provider);
+
+    private static NativeEngine Native(IServiceProvider provider) => new(
         provider.GetRequiredService<IBroker>(),
         provider.GetRequiredService<IJob>(),
         Options<ProcessorOptions>(provider),
