@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo frames-stdin test chaos chaos-broker chaos-services fuzz clients simulate bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin feed-flows chaos-flows test chaos chaos-broker chaos-services fuzz clients simulate bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -22,6 +22,9 @@ demo: ## send a few thousand events and show what comes out
 frames-stdin: ## count unique users of frames from standard input: zcat frames.jsonl.gz | make frames-stdin (OPTIONS=--Frames:Lateness=00:01:00)
 	@deploy/local/frames-stdin.sh
 
+feed-flows: ## arrays of flows straight into Kafka, with progress and records a second (COUNT=1000000 ARRAY=100 RATE=0 BOOTSTRAP=host:port)
+	@deploy/local/feed.sh flows
+
 test: ## unit, property, integration and end-to-end tests
 	@deploy/test.sh
 
@@ -32,6 +35,9 @@ chaos-broker: ## kill -9 of local-broker under load (KILLS=50 SEED=n)
 
 chaos-services: ## the fault tests again and again, services started in orders drawn by lot (ROUNDS=10)
 	@ROUNDS=$${ROUNDS:-10} HANG_TIMEOUT=10m SUITES=EndToEnd FILTER="FullyQualifiedName~FaultTests|FullyQualifiedName~StartOrderTests" deploy/test.sh
+
+chaos-flows: ## a hundred thousand reads of flows beside writers, and a million flows of one hour in bounded memory (FLOW_READS=100000)
+	@FLOW_READS=$${FLOW_READS:-100000} FLOW_ROWS=$${FLOW_ROWS:-1000000} HANG_TIMEOUT=20m SUITES=EndToEnd FILTER=Flows deploy/test.sh
 
 fuzz: ## broken requests and record batches against local-broker's decoders (COUNT=1000000 SEED=n)
 	@COUNT=$${COUNT:-1000000} HANG_TIMEOUT=20m SUITES=Unit FILTER=LocalBroker.Fuzz deploy/test.sh

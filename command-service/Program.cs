@@ -1,3 +1,4 @@
+using Tally.CommandService.Flows;
 using Tally.CommandService.Ingest;
 using Tally.Shared.Hosting;
 using Tally.Shared.Observability;
@@ -10,9 +11,11 @@ return await ServiceRun.RunAsync("command-service", () =>
     builder.AddServiceDefaults("command-service", defaultPort: 8081);
     builder.RunRequestsOnSocketThreads();
     builder.AddIngest();
+    builder.AddFlows();
 
     var app = builder.Build();
     app.MapIngest();
+    app.MapFlows();
     app.MapHealth();
     app.MapPrometheus();
     return app;

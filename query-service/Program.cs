@@ -1,5 +1,6 @@
 using Tally.QueryService.Accounting;
 using Tally.QueryService.Analytics;
+using Tally.QueryService.Flows;
 using Tally.QueryService.Http;
 using Tally.QueryService.Reading;
 using Tally.Shared.Archive;
@@ -16,11 +17,13 @@ return await ServiceRun.RunAsync("query-service", () =>
     builder.Services.AddRedisView();
     builder.Services.AddArchive();
     builder.AddReading();
+    builder.AddFlows();
     builder.AddAccounting();
 
     var app = builder.Build();
     app.UseAnalytics();
     app.MapAnalytics();
+    app.MapFlows();
     app.MapAccounting();
     app.MapHealth();
     app.MapPrometheus();

@@ -40,6 +40,10 @@ public sealed class EventProducer : IDisposable
     public ValueTask<Delivery> SendAsync(in EventRecord record, Headers headers) =>
         _obstacle is null ? _session.SendAsync(record, headers) : new ValueTask<Delivery>(new Delivery(DeliveryOutcome.Away));
 
+    /// <summary>The same for a record of another topic.</summary>
+    public ValueTask<Delivery> SendAsync(string topic, Message<byte[], byte[]> message) =>
+        _obstacle is null ? _session.SendAsync(topic, message) : new ValueTask<Delivery>(new Delivery(DeliveryOutcome.Away));
+
     /// <summary>Puts a new session in the place of one that turned fatal, whose events are answered at once.</summary>
     /// <returns>The old one, to be disposed by the caller, and how many events it had under way.</returns>
     public (ProducerSession Old, int Lost) Replace()

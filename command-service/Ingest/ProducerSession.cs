@@ -13,6 +13,7 @@ public sealed class ProducerSession : IDisposable
     private readonly Lock _lock = new();
     private readonly Stack<PendingEvent> _free = new();
     private readonly List<PendingEvent> _all = [];
+    private readonly PendingRecords _others = new();
     private readonly int _limit;
     private readonly IProducer<byte[], byte[]> _producer;
     private readonly IAdminClient _admin;
@@ -70,6 +71,12 @@ public sealed class ProducerSession : IDisposable
         return pending.Completion;
     }
 
+    /// <summary>
+    /// The same for a record of another topic. Nothing of it is pooled, and what may be under way is for the caller to bound: such records are few
+    /// and large.
+    /// </summary>
+    public ValueTask<Delivery> SendAsync(string topic, Message<byte[], byte[]> message) => _others.SendAsync(_producer, topic, message, () => _fatal);
+
     /// <summary>Partitions of the events' topic.</summary>
     /// <exception cref="KafkaException">No broker answered within the limit, or the topic does not exist.</exception>
     public int CountPartitions(TimeSpan limit)
@@ -88,7 +95,7 @@ public sealed class ProducerSession : IDisposable
             _abandoned = true;
             var waiting = _all.Count - _free.Count;
             foreach (var pending in _all) pending.Complete(new Delivery(DeliveryOutcome.NotConfirmed));
-            return waiting;
+            return waiting + _others.Abandon();
         }
     }
 
@@ -162,6 +169,8 @@ public sealed class ProducerSession : IDisposable
         if (!kafka.Client.ContainsKey("linger.ms")) config.LingerMs = 0;
         config.MessageTimeoutMs = (int)ingest.DeliveryTimeout.TotalMilliseconds;
         config.DeliveryReportFields = "status";
+        // An array of flows is one record.
+        config.MessageMaxBytes = KafkaOptions.FlowArrayBytesMax;
         config.QueueBufferingMaxMessages = Math.Max(ingest.MaxInFlight, 1000);
         return config;
     }

@@ -34,7 +34,7 @@ public static class Refusals
     public static readonly Refusal MethodNotAllowed = Refusal.Other(StatusCodes.Status405MethodNotAllowed, "method-not-allowed",
         "The method is not allowed.", "method", "Events are sent by POST.");
     public static readonly Refusal NotFound = Refusal.Other(StatusCodes.Status404NotFound, "not-found",
-        "There is nothing here.", "path", "Events go to POST /analytics.");
+        "There is nothing here.", "path", "Events go to POST /analytics, flows to POST /flows.");
 
     public static readonly Refusal Overloaded = Refusal.Other(StatusCodes.Status503ServiceUnavailable, "overloaded",
         "Too much at once.", null, "Too many events wait for Kafka. Nothing was stored; send the event again after Retry-After.");

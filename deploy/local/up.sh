@@ -72,7 +72,8 @@ wait_for redis 30 redis_answers
 
 archive="Archive__ConnectionString=${ARCHIVE:-Data Source=$DATA/archive.db}"
 redis="Redis__Endpoints=127.0.0.1:$REDIS_PORT"
-if [ ! -f "$DATA/topics-$PARTITIONS" ] || [ -n "$BOOTSTRAP" ]; then
+# A newer program may know of more topics than there were.
+if [ ! "$DATA/topics-$PARTITIONS" -nt "$(program ProcessorService)" ] || [ -n "$BOOTSTRAP" ]; then
   env Kafka__BootstrapServers="$bootstrap" Kafka__Partitions="$PARTITIONS" HashKey__File="$DATA/hash.key" \
     dotnet "$(program ProcessorService)" create-topics --wait 15 >> "$logs/topics.log" 2>&1 ||
     die "the topics could not be made: $(grep -v '^{' "$logs/topics.log" | tail -n 1)"
@@ -106,6 +107,9 @@ Tally runs in local mode (${BOOTSTRAP:-local-broker}, redis-server, $store; data
   now=\$(date +%s%3N)
   curl -i -X POST "http://localhost:$DOOR_PORT/analytics?timestamp=\$now&user=ada&click"
   curl "http://localhost:$DOOR_PORT/analytics?timestamp=\$now"
+
+  curl -i -X POST http://localhost:$DOOR_PORT/flows -d '[{"src_app":"foo","dest_app":"bar","vpc_id":"vpc-0","bytes_tx":100,"bytes_rx":300,"hour":1}]'
+  curl 'http://localhost:$DOOR_PORT/flows?hour=1'
 
 make demo sends a few thousand events; make status, make logs and make down do what they say.
 TXT

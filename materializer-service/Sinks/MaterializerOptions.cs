@@ -17,6 +17,10 @@ public sealed class MaterializerOptions
     [Required(AllowEmptyStrings = false, ErrorMessage = "Materializer:ArchiveGroup is empty: set it to the name of the consumer group.")]
     public string ArchiveGroup { get; set; } = "tally-materializer-archive";
 
+    /// <summary>Consumer group of the archive sink for flows.</summary>
+    [Required(AllowEmptyStrings = false, ErrorMessage = "Materializer:FlowsGroup is empty: set it to the name of the consumer group.")]
+    public string FlowsGroup { get; set; } = "tally-materializer-flows";
+
     /// <summary>
     /// Name of this process slot, the same after every restart and unlike that of any other running instance; <c>{host}</c> stands for the host's name.
     /// </summary>
@@ -38,6 +42,10 @@ public sealed class MaterializerOptions
     /// <summary>Most records a sink holds and writes at once, 1 to 2,000: one script runs that long in Redis.</summary>
     [Range(1, 2000, ErrorMessage = "Materializer:BatchRecords must be from 1 to 2000.")]
     public int BatchRecords { get; set; } = 500;
+
+    /// <summary>Most records of flows the archive sink holds and writes at once, 1 to 50,000; each is about a kilobyte at the most.</summary>
+    [Range(1, 50_000, ErrorMessage = "Materializer:FlowBatchRecords must be from 1 to 50000.")]
+    public int FlowBatchRecords { get; set; } = 10_000;
 
     /// <summary>Time limit of one write to Redis.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:00:30", ErrorMessage = "Materializer:RedisTimeout must be from 100 ms to 30 seconds.")]
@@ -67,6 +75,8 @@ public sealed class MaterializerOptionsCheck(IOptions<Shared.Archive.ArchiveOpti
     {
         if (options.RedisGroup == options.ArchiveGroup)
             return ValidateOptionsResult.Fail("Materializer:RedisGroup and Materializer:ArchiveGroup must differ: each sink reads every partition.");
+        if (options.FlowsGroup == options.RedisGroup || options.FlowsGroup == options.ArchiveGroup)
+            return ValidateOptionsResult.Fail("Materializer:FlowsGroup must differ from the other two groups: it reads another topic.");
         if (options.ArchiveTimeout <= archive.Value.BusyTimeout)
             return ValidateOptionsResult.Fail($"Materializer:ArchiveTimeout must be more than Archive:BusyTimeout ({archive.Value.BusyTimeout}).");
         return ValidateOptionsResult.Success;

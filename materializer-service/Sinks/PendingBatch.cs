@@ -8,10 +8,10 @@ namespace Tally.MaterializerService.Sinks;
 /// What was read and not yet written. Values are absolute, so that of each key only the newest is kept; ranges remember that everything
 /// between was read, so that a partition's progress never goes without the partials before it.
 /// </summary>
-public sealed class PendingBatch(string topic, int capacity)
+public sealed class PendingBatch<T>(IPartialKind<T> kind, string topic, int capacity) where T : class
 {
     private readonly Dictionary<int, Part> _parts = [];
-    private readonly Dictionary<(int Generation, long Hour, int Partition), HourPartial> _partials = [];
+    private readonly Dictionary<object, T> _partials = [];
     private readonly Dictionary<(int Generation, int Partition), Progress> _progress = [];
 
     /// <summary>Records read into it, those that newer ones replaced included.</summary>
@@ -36,22 +36,22 @@ public sealed class PendingBatch(string topic, int capacity)
     {
         if (!_parts.Remove(partition, out var part)) return;
         Records -= part.Records;
-        foreach (var key in _partials.Keys.Where(k => k.Partition == partition).ToList()) _partials.Remove(key);
+        foreach (var key in _partials.Where(p => kind.Partition(p.Value) == partition).Select(p => p.Key).ToList()) _partials.Remove(key);
         foreach (var key in _progress.Keys.Where(k => k.Partition == partition).ToList()) _progress.Remove(key);
     }
 
     /// <summary>Takes a record; false when its partition is not followed or it was read before.</summary>
-    public bool Take(FeedRecord record, HourRecord decoded)
+    public bool Take(FeedRecord record, PartialRecord<T> decoded)
     {
         if (!_parts.TryGetValue(record.Partition, out var part) || record.Offset < part.To) return false;
         _parts[record.Partition] = part with { To = record.Offset + 1, Records = part.Records + 1 };
         Records++;
-        if (decoded.Partial is { } partial) Newer(_partials, (partial.Generation, partial.Hour, partial.Partition), partial, p => p.NextOffset);
+        if (decoded.Partial is { } partial) Newer(_partials, kind.Identity(partial), partial, kind.NextOffset);
         if (decoded.Progress is { } progress) Newer(_progress, (progress.Generation, progress.Partition), progress, p => p.NextOffset);
         return true;
     }
 
-    public HourBatch Build() => new(
+    public SinkBatch<T> Build() => new(
         topic,
         [.. _parts.Where(p => p.Value.Records > 0).Select(p => new ReadRange(p.Key, p.Value.From, p.Value.To))],
         [.. _partials.Values],

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace Tally.MaterializerService.Sinks;
 
 /// <summary>Ready while the sink's loop turns, its group is joined and its store takes what is read.</summary>
-public sealed class SinkHealthCheck(SinkLoop loop) : IHealthCheck
+public sealed class SinkHealthCheck(ISink loop) : IHealthCheck
 {
     private static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(15);
 

@@ -3,23 +3,29 @@ using Tally.Shared.Hosting;
 
 namespace Tally.MaterializerService.Sinks;
 
+/// <summary>A sink as health checks see it.</summary>
+public interface ISink
+{
+    TimeSpan SinceLastBeat { get; }
+
+    SinkStatus Status { get; }
+}
+
 /// <summary>One sink on a thread of its own: makes its store ready, then runs session after session.</summary>
-public sealed partial class SinkLoop : DedicatedLoop
+public sealed partial class SinkLoop<T> : DedicatedLoop, ISink where T : class
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
-    private readonly SinkProfile _sink;
-    private readonly IHourFeedFactory _feeds;
+    private readonly SinkProfile<T> _sink;
     private readonly MaterializerOptions _options;
     private readonly TimeProvider _clock;
-    private readonly ILogger<SinkLoop> _logger;
+    private readonly ILogger _logger;
 
     public SinkLoop(
-        SinkProfile sink, IHourFeedFactory feeds, MaterializerOptions options, IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<SinkLoop> logger)
+        SinkProfile<T> sink, MaterializerOptions options, IHostApplicationLifetime lifetime, TimeProvider clock, ILogger logger)
         : base($"{sink.Name}-sink", lifetime, clock, logger)
     {
         _sink = sink;
-        _feeds = feeds;
         _options = options;
         _clock = clock;
         _logger = logger;
@@ -32,12 +38,12 @@ public sealed partial class SinkLoop : DedicatedLoop
     protected override void Run(CancellationToken stopping)
     {
         if (!Prepare(stopping)) return;
-        var writer = new SinkWriter(_sink, _options.BreakFor, _clock);
+        var writer = new SinkWriter<T>(_sink, _options.BreakFor, _clock);
         while (!stopping.IsCancellationRequested)
         {
             try
             {
-                new SinkSession(_sink, _feeds, writer, Status, _options, _clock, _logger).Run(Beat, stopping);
+                new SinkSession<T>(_sink, writer, Status, _options, _clock, _logger).Run(Beat, stopping);
             }
             catch (FeedLostException e)
             {

@@ -2,13 +2,14 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 using Tally.MaterializerService.Feed;
 using Tally.Shared.Archive;
+using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
 using Tally.Shared.Kafka;
 using Tally.Shared.ReadModel;
 
 namespace Tally.MaterializerService.Sinks;
 
-/// <summary>The two sinks, each on its own thread and at its own pace.</summary>
+/// <summary>The sinks, each on its own thread and at its own pace.</summary>
 public static class SinkRegistration
 {
     private static readonly TimeSpan HealthLimit = TimeSpan.FromSeconds(2);
@@ -19,9 +20,9 @@ public static class SinkRegistration
         services.AddValidatedOptions<KafkaOptions>(KafkaOptions.Section);
         services.AddValidatedOptions<MaterializerOptions>(MaterializerOptions.Section);
         services.AddSingleton<IValidateOptions<MaterializerOptions>, MaterializerOptionsCheck>();
-        services.AddSingleton<IHourFeedFactory, KafkaHourFeedFactory>();
         AddSink(services, "redis", Redis);
         AddSink(services, "archive", Archive);
+        AddSink(services, SqlFlowStore.StoreName, Flows);
         services.Configure<HostOptions>(host => host.ServicesStopConcurrently = true);
         services.AddHealthChecks()
             .AddCheck<KafkaLoginCheck>("kafka login", tags: [HealthEndpoints.Ready])
@@ -30,27 +31,43 @@ public static class SinkRegistration
         return builder;
     }
 
-    private static SinkProfile Redis(IServiceProvider provider, MaterializerOptions options) => new(
-        provider.GetRequiredService<RedisHourStore>(), "redis", "EVAL", options.RedisGroup, TimeSpan.Zero, options.RedisTimeout, _ => Task.CompletedTask,
-        provider.GetRequiredService<IOptions<RedisOptions>>().Value.FutureTolerance);
+    private static SinkProfile<HourPartial> Redis(IServiceProvider provider, MaterializerOptions options, TopicNames topics) => new(
+        new HourPartialKind(), Feeds(provider, topics.Hours), provider.GetRequiredService<RedisHourStore>(), "redis", "EVAL", options.RedisGroup,
+        TimeSpan.Zero, options.RedisTimeout, _ => Task.CompletedTask, options.BatchRecords,
+        new HoursAhead(provider.GetRequiredService<IOptions<RedisOptions>>().Value.FutureTolerance, provider.GetRequiredService<TimeProvider>()).Refusal);
 
-    private static SinkProfile Archive(IServiceProvider provider, MaterializerOptions options)
+    private static SinkProfile<HourPartial> Archive(IServiceProvider provider, MaterializerOptions options, TopicNames topics)
     {
         var database = provider.GetRequiredService<ArchiveDatabase>();
-        return new SinkProfile(provider.GetRequiredService<SqlHourStore>(), database.System, "INSERT", options.ArchiveGroup, options.ArchiveInterval,
-            options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(database, cancellation));
+        return new(new HourPartialKind(), Feeds(provider, topics.Hours), provider.GetRequiredService<SqlHourStore>(), database.System, "INSERT",
+            options.ArchiveGroup, options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(database, cancellation),
+            options.BatchRecords);
     }
 
-    private static void AddSink(IServiceCollection services, string name, Func<IServiceProvider, MaterializerOptions, SinkProfile> profile)
+    private static SinkProfile<FlowPartial> Flows(IServiceProvider provider, MaterializerOptions options, TopicNames topics)
     {
-        services.AddKeyedSingleton(name, (provider, _) =>
+        var database = provider.GetRequiredService<ArchiveDatabase>();
+        return new(new FlowPartialKind(), Feeds(provider, topics.FlowSums), provider.GetRequiredService<SqlFlowStore>(), database.System, "INSERT",
+            options.FlowsGroup, options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(database, cancellation),
+            options.FlowBatchRecords);
+    }
+
+    private static KafkaPartialFeedFactory Feeds(IServiceProvider provider, string topic) =>
+        ActivatorUtilities.CreateInstance<KafkaPartialFeedFactory>(provider, topic);
+
+    private static void AddSink<T>(
+        IServiceCollection services, string name, Func<IServiceProvider, MaterializerOptions, TopicNames, SinkProfile<T>> profile) where T : class
+    {
+        services.AddKeyedSingleton<SinkLoop<T>>(name, (provider, _) =>
         {
             var options = provider.GetRequiredService<IOptions<MaterializerOptions>>().Value;
-            return ActivatorUtilities.CreateInstance<SinkLoop>(provider, profile(provider, options), options);
+            var topics = provider.GetRequiredService<IOptions<KafkaOptions>>().Value.Topics;
+            return new(profile(provider, options, topics), options, provider.GetRequiredService<IHostApplicationLifetime>(),
+                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ISink>>());
         });
-        services.AddSingleton<IHostedService>(provider => provider.GetRequiredKeyedService<SinkLoop>(name));
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredKeyedService<SinkLoop<T>>(name));
         services.AddHealthChecks().Add(new HealthCheckRegistration(
-            $"{name}-sink", provider => new SinkHealthCheck(provider.GetRequiredKeyedService<SinkLoop>(name)), HealthStatus.Unhealthy,
+            $"{name}-sink", provider => new SinkHealthCheck(provider.GetRequiredKeyedService<SinkLoop<T>>(name)), HealthStatus.Unhealthy,
             [HealthEndpoints.Ready]));
     }
 }

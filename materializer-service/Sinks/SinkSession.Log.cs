@@ -1,6 +1,6 @@
 namespace Tally.MaterializerService.Sinks;
 
-public sealed partial class SinkSession
+public sealed partial class SinkSession<T>
 {
     [LoggerMessage(EventId = 6101, Level = LogLevel.Warning,
         Message = "{Sink} stands at {Position} in partition {Partition}, before {From}: it was emptied or set back, reading again from there")]

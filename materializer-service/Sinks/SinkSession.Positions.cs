@@ -3,7 +3,7 @@ using Tally.Shared.Hosting;
 namespace Tally.MaterializerService.Sinks;
 
 /// <summary>Finding the store's position of each partition.</summary>
-public sealed partial class SinkSession
+public sealed partial class SinkSession<T>
 {
     /// <summary>A broker just started may for a moment not know all it has.</summary>
     private const int BeyondAtMost = 10;
@@ -47,7 +47,7 @@ public sealed partial class SinkSession
     }
 
     private ConfigurationException Beyond(int partition, long position, long high) => new(
-        $"The {_sink.Name} has read {_feeds.Topic} partition {partition} up to offset {position}, but it ends at {high}: the topic was recreated or "
+        $"The {_sink.Name} has read {_sink.Feeds.Topic} partition {partition} up to offset {position}, but it ends at {high}: the topic was recreated or "
         + $"belongs to another cluster. Point Kafka:BootstrapServers to the right one, or empty the {_sink.Name} to fill it anew.");
 
     private IReadOnlyDictionary<int, long>? TryPositions(IReadOnlyList<int> partitions)
@@ -58,7 +58,7 @@ public sealed partial class SinkSession
         try
         {
             PrepareAgain();
-            var positions = _sink.Store.ReadPositionsAsync(_feeds.Topic, partitions, limit.Token).GetAwaiter().GetResult();
+            var positions = _sink.Store.ReadPositionsAsync(_sink.Feeds.Topic, partitions, limit.Token).GetAwaiter().GetResult();
             _epoch = _sink.Store.Epoch;
             Well();
             return positions;

@@ -1,6 +1,5 @@
 using Tally.MaterializerService.Feed;
 using Tally.Shared.Archive;
-using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
 using Tally.Shared.Observability;
 using Tally.Shared.ReadModel;
@@ -11,27 +10,23 @@ namespace Tally.MaterializerService.Sinks;
 /// One life of a sink's consumer: reads, gathers, writes. The position lives in the store, so nothing is committed to Kafka, and a
 /// session that ends in any way loses nothing. All of it runs on one thread.
 /// </summary>
-public sealed partial class SinkSession : IFeedListener
+public sealed partial class SinkSession<T> : IFeedListener where T : class
 {
     private static readonly TimeSpan IdleWait = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Backoff = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan PositionLimit = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(2);
 
-    /// <summary>How much this clock may be behind command-service's.</summary>
-    private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(1);
-
-    private readonly SinkProfile _sink;
-    private readonly IHourFeedFactory _feeds;
-    private readonly SinkWriter _writer;
+    private readonly SinkProfile<T> _sink;
+    private readonly SinkWriter<T> _writer;
     private readonly SinkStatus _status;
     private readonly MaterializerOptions _options;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
-    private readonly PendingBatch _batch;
+    private readonly PendingBatch<T> _batch;
     private readonly BatchTrace _trace;
     private readonly Dictionary<int, OwnedPartition> _owned = [];
-    private IHourFeed _feed = null!;
+    private IPartialFeed _feed = null!;
     private CancellationToken _hurry;
     private long _gatheredSince;
     private long _restSince;
@@ -41,17 +36,16 @@ public sealed partial class SinkSession : IFeedListener
     private bool _unprepared;
 
     public SinkSession(
-        SinkProfile sink, IHourFeedFactory feeds, SinkWriter writer, SinkStatus status, MaterializerOptions options, TimeProvider clock, ILogger logger)
+        SinkProfile<T> sink, SinkWriter<T> writer, SinkStatus status, MaterializerOptions options, TimeProvider clock, ILogger logger)
     {
         _sink = sink;
-        _feeds = feeds;
         _writer = writer;
         _status = status;
         _options = options;
         _clock = clock;
         _logger = logger;
-        _batch = new PendingBatch(feeds.Topic, options.BatchRecords);
-        _trace = new BatchTrace(SinkMetrics.Activities, feeds.Topic, sink.Group, clock);
+        _batch = new PendingBatch<T>(sink.Kind, sink.Feeds.Topic, sink.BatchRecords);
+        _trace = new BatchTrace(SinkMetrics.Activities, sink.Feeds.Topic, sink.Group, clock);
     }
 
     /// <summary>Runs until <paramref name="stopping"/> is cancelled; then writes what is in hand and leaves the group.</summary>
@@ -64,7 +58,7 @@ public sealed partial class SinkSession : IFeedListener
         using var hurry = new CancellationTokenSource();
         using var registration = stopping.Register(() => hurry.CancelAfter(StopLimit));
         _hurry = hurry.Token;
-        using var feed = _feeds.Open(_sink.Group, this);
+        using var feed = _sink.Feeds.Open(_sink.Group, this);
         _feed = feed;
         try
         {
@@ -126,20 +120,9 @@ public sealed partial class SinkSession : IFeedListener
     {
         if (!_batch.Follows(record.Partition)) return;
         if (_batch.IsEmpty) _gatheredSince = _clock.GetTimestamp();
-        var decoded = HourRecord.Read(_feeds.Topic, record);
-        if (decoded.Partial is { } partial) RefuseTooFarAhead(partial.Hour);
+        var decoded = _sink.Kind.Read(_sink.Feeds.Topic, record);
+        if (decoded.Partial is { } partial && _sink.Refusal?.Invoke(partial) is { } refusal) throw new ConfigurationException(refusal);
         if (_batch.Take(record, decoded) && decoded.Partial is not null) _trace.Take(record.Headers);
-    }
-
-    /// <summary>Such an hour would be taken for complete in a Redis that was born, or had forgotten it, after its first events.</summary>
-    private void RefuseTooFarAhead(long hour)
-    {
-        if (_sink.MostAhead is not { } most) return;
-        var ahead = DateTimeOffset.FromUnixTimeMilliseconds(Hours.StartMs(hour)) - _clock.GetUtcNow();
-        if (ahead <= most + ClockSkew) return;
-        throw new ConfigurationException(
-            $"There are events of the hour {Hours.Name(hour)}, further ahead of now than Redis:FutureTolerance ({most}): set it, for materializer-service and "
-            + "query-service, to the Ingest:FutureTolerance of command-service or more, or correct this machine's clock.");
     }
 
     private TimeSpan Resting => _rest - _clock.GetElapsedTime(_restSince);
@@ -183,7 +166,7 @@ public sealed partial class SinkSession : IFeedListener
         SinkMetrics.BatchDuration.Record(_clock.GetElapsedTime(began).TotalSeconds, SinkMetrics.Sink(_sink.Name), SinkMetrics.Outcome(outcome));
     }
 
-    private void Written(HourBatch batch)
+    private void Written(SinkBatch<T> batch)
     {
         SinkMetrics.Records.Add(_batch.Records, SinkMetrics.Sink(_sink.Name));
         foreach (var range in batch.Ranges) _owned[range.Partition].Trail.Note(range.From);
@@ -200,7 +183,7 @@ public sealed partial class SinkSession : IFeedListener
     }
 
     /// <summary>The store stands before what was read: it was emptied, replaced or set back.</summary>
-    private void Lost(HourBatch batch, IReadOnlyDictionary<int, long> positions)
+    private void Lost(SinkBatch<T> batch, IReadOnlyDictionary<int, long> positions)
     {
         foreach (var range in batch.Ranges.Where(r => positions[r.Partition] < r.From))
         {

@@ -13,12 +13,12 @@ namespace Tally.MaterializerService.Sinks;
 /// Writes to a store with a time limit, one quick retry and a breaker. What fails then stays with the sink, which tries again while it
 /// goes on reading up to its bound.
 /// </summary>
-public sealed class SinkWriter
+public sealed class SinkWriter<T> where T : class
 {
-    private readonly SinkProfile _sink;
+    private readonly SinkProfile<T> _sink;
     private readonly ResiliencePipeline _pipeline;
 
-    public SinkWriter(SinkProfile sink, TimeSpan breakFor, TimeProvider clock)
+    public SinkWriter(SinkProfile<T> sink, TimeSpan breakFor, TimeProvider clock)
     {
         _sink = sink;
         _pipeline = new ResiliencePipelineBuilder { TimeProvider = clock }
@@ -43,12 +43,12 @@ public sealed class SinkWriter
 
     /// <exception cref="ConfigurationException">Only a person can mend it.</exception>
     /// <exception cref="Exception">The store is away; nothing or all of the batch was written.</exception>
-    public async Task<HourBatchResult> WriteAsync(HourBatch batch, CancellationToken cancellation) =>
+    public async Task<SinkBatchResult> WriteAsync(SinkBatch<T> batch, CancellationToken cancellation) =>
         await _pipeline.ExecuteAsync(async token => await OnceAsync(batch, token).ConfigureAwait(false), cancellation).ConfigureAwait(false);
 
     private static bool Passing(Exception e) => e is not OperationCanceledException and not ConfigurationException;
 
-    private async Task<HourBatchResult> OnceAsync(HourBatch batch, CancellationToken cancellation)
+    private async Task<SinkBatchResult> OnceAsync(SinkBatch<T> batch, CancellationToken cancellation)
     {
         // A heartbeat a second that nobody's trace leads to is not worth a trace of its own.
         using var span = Activity.Current is null ? null : SinkMetrics.Activities.StartActivity($"{_sink.Operation} {batch.Topic}", ActivityKind.Client);

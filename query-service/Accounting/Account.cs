@@ -50,6 +50,10 @@ public sealed class Account(string job, IReadOnlyList<SourceRecords> sources)
 
     public OutcomeSum Outcomes => new(Partitions);
 
+    /// <summary>What the job counts beside outcomes, such as flows, which are inside arrays.</summary>
+    public IReadOnlyDictionary<string, long> Counters => new SortedDictionary<string, long>(
+        Partitions.SelectMany(p => p.Counters).GroupBy(c => c.Key).ToDictionary(c => c.Key, c => c.Sum(n => n.Value)), StringComparer.Ordinal);
+
     /// <summary>False when no source answers.</summary>
     public bool Known => sources.Any(s => s.Records is not null);
 }

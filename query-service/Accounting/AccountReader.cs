@@ -12,10 +12,11 @@ public sealed partial class AccountReader(
 
     private readonly IProgressRecordSource[] _sources = [.. sources];
     private readonly SemaphoreSlim _one = new(1);
-    private Account? _last;
+    private IReadOnlyList<Account>? _last;
     private long _readAt;
 
-    public async Task<Account> ReadAsync(CancellationToken cancellation)
+    /// <returns>One account a job, the hourly analytics first.</returns>
+    public async Task<IReadOnlyList<Account>> ReadAsync(CancellationToken cancellation)
     {
         await _one.WaitAsync(cancellation).ConfigureAwait(false);
         try
@@ -23,7 +24,7 @@ public sealed partial class AccountReader(
             if (_last is not null && clock.GetElapsedTime(_readAt) < KeptFor) return _last;
             var records = await Task.WhenAll(_sources.Select(source => ReadAsync(source, cancellation))).ConfigureAwait(false);
             _readAt = clock.GetTimestamp();
-            return _last = new Account("analytics", records);
+            return _last = [.. _sources.Zip(records).GroupBy(s => s.First.Job, s => s.Second).Select(job => new Account(job.Key, [.. job]))];
         }
         finally
         {

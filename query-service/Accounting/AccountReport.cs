@@ -34,6 +34,9 @@ public static class AccountReport
         json.WriteString("job", account.Job);
         WriteTime(json, "since", account.Partitions.Select(p => p.SinceMs).Where(s => s > 0).DefaultIfEmpty().Min());
         WriteOutcomes(json, account.Outcomes);
+        json.WriteStartObject("counts");
+        foreach (var (name, count) in account.Counters) json.WriteNumber(name, count);
+        json.WriteEndObject();
         json.WriteStartArray("sources");
         foreach (var source in account.Sources) WriteSource(json, source, nowMs);
         json.WriteEndArray();

@@ -23,13 +23,13 @@ public static class AccountingEndpoints
             await ReadOnlyCall.RefuseAsync(context);
             return;
         }
-        var account = await reader.ReadAsync(context.RequestAborted);
-        if (!account.Known)
+        var accounts = await reader.ReadAsync(context.RequestAborted);
+        if (!accounts.Any(account => account.Known))
         {
             await ReadOnlyCall.NoSourceAsync(context);
             return;
         }
-        var body = AccountReport.Write([account], clock.GetUtcNow().ToUnixTimeMilliseconds());
+        var body = AccountReport.Write(accounts, clock.GetUtcNow().ToUnixTimeMilliseconds());
         context.Response.ContentType = "application/json";
         context.Response.ContentLength = body.Length;
         if (!HttpMethods.IsHead(context.Request.Method)) await context.Response.Body.WriteAsync(body, context.RequestAborted);

@@ -39,6 +39,10 @@ public sealed class QueryOptions
     [Range(0, 100_000, ErrorMessage = "Query:ArchiveQueue must be from 0 to 100000.")]
     public int ArchiveQueue { get; set; } = 1024;
 
+    /// <summary>Rows of flows read from the archive at once, 1 to 50,000; an answer holds a page in memory, whatever its length.</summary>
+    [Range(1, 50_000, ErrorMessage = "Query:FlowPageRows must be from 1 to 50000.")]
+    public int FlowPageRows { get; set; } = 2000;
+
     /// <summary>How long a source that failed is left alone before one read tries it again, 500 ms to 60 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.5", "00:01:00", ErrorMessage = "Query:BreakFor must be from 500 ms to 60 seconds.")]
     public TimeSpan BreakFor { get; set; } = TimeSpan.FromSeconds(1);

@@ -10,6 +10,9 @@ public abstract class ArchiveDatabase
     /// <summary>Value of <c>db.system.name</c>.</summary>
     public abstract string System { get; }
 
+    /// <summary>A migration's text as this database takes it.</summary>
+    public virtual string Script(string text) => text;
+
     /// <summary>Runs <paramref name="work"/> in a read transaction: it sees one moment.</summary>
     /// <exception cref="ArchiveNotReadyException">There is no archive yet.</exception>
     public abstract Task<T> ReadAsync<T>(Func<DbTransaction, Task<T>> work, CancellationToken cancellation);

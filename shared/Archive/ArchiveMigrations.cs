@@ -18,7 +18,8 @@ public static class ArchiveMigrations
 
     /// <summary>Runs what is missing, in one transaction. Harmless to repeat and to run from several processes.</summary>
     /// <exception cref="ConfigurationException">The archive was written by a newer version.</exception>
-    public static Task RunAsync(ArchiveDatabase database, CancellationToken cancellation) => database.WriteAloneAsync(MigrateAsync, cancellation);
+    public static Task RunAsync(ArchiveDatabase database, CancellationToken cancellation) =>
+        database.WriteAloneAsync(transaction => MigrateAsync(database, transaction), cancellation);
 
     /// <summary>Refuses an archive that this version does not read.</summary>
     internal static async Task CheckAsync(DbTransaction transaction)
@@ -28,7 +29,7 @@ public static class ArchiveMigrations
         if (version < Known) throw new ArchiveNotReadyException("The archive's tables are from an older version: materializer-service migrates them at its start.");
     }
 
-    private static async Task<int> MigrateAsync(DbTransaction transaction)
+    private static async Task<int> MigrateAsync(ArchiveDatabase database, DbTransaction transaction)
     {
         var connection = transaction.Connection!;
         await connection.ExecuteAsync("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)", transaction: transaction).ConfigureAwait(false);
@@ -36,7 +37,7 @@ public static class ArchiveMigrations
         if (version > Known) throw new ConfigurationException(Newer(version));
         foreach (var script in Scripts().Where(s => s.Version > version).OrderBy(s => s.Version))
         {
-            await connection.ExecuteAsync(await TextAsync(script.Name).ConfigureAwait(false), transaction: transaction).ConfigureAwait(false);
+            await connection.ExecuteAsync(database.Script(await TextAsync(script.Name).ConfigureAwait(false)), transaction: transaction).ConfigureAwait(false);
             await connection.ExecuteAsync("DELETE FROM schema_version", transaction: transaction).ConfigureAwait(false);
             await connection.ExecuteAsync("INSERT INTO schema_version (version) VALUES (@Version)", new { script.Version }, transaction)
                 .ConfigureAwait(false);

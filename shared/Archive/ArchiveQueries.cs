@@ -1,5 +1,7 @@
 using System.Data.Common;
 using Dapper;
+using Google.Protobuf;
+using Tally.Shared.Contracts;
 using Tally.Shared.ReadModel;
 
 namespace Tally.Shared.Archive;
@@ -7,22 +9,33 @@ namespace Tally.Shared.Archive;
 /// <summary>Statements that reading and writing share.</summary>
 internal static class ArchiveQueries
 {
-    /// <summary>Value of the column <c>job</c> for the hourly analytics.</summary>
-    public const string Job = "analytics";
+    /// <summary>Values of the column <c>job</c>.</summary>
+    public const string Analytics = "analytics";
+    public const string Flows = "flows";
 
-    public static async Task<int> GenerationAsync(DbTransaction transaction) =>
+    public static async Task<int> GenerationAsync(DbTransaction transaction, string job) =>
         await transaction.Connection!.ExecuteScalarAsync<int?>(
-            "SELECT generation FROM pointer WHERE job = @Job", new { Job }, transaction).ConfigureAwait(false) ?? 1;
+            "SELECT generation FROM pointer WHERE job = @job", new { job }, transaction).ConfigureAwait(false) ?? 1;
 
-    public static async Task<SourceProgress> ProgressAsync(DbTransaction transaction, int generation)
+    public static async Task<SourceProgress> ProgressAsync(DbTransaction transaction, string job, int generation)
     {
         var rows = (await transaction.Connection!.QueryAsync<ProgressRow>(
             """
             SELECT partition AS Partition, next_offset AS NextOffset, as_of_ms AS AsOfMs, position AS Position, partition_count AS PartitionCount
-            FROM progress WHERE job = @Job AND generation = @generation
-            """, new { Job, generation }, transaction).ConfigureAwait(false)).AsList();
+            FROM progress WHERE job = @job AND generation = @generation
+            """, new { job, generation }, transaction).ConfigureAwait(false)).AsList();
         var count = Math.Max(rows.Select(r => r.PartitionCount).DefaultIfEmpty().Max(), rows.Select(r => r.Partition + 1).DefaultIfEmpty().Max());
         return new SourceProgress((int)count, rows.Select(r => new PartitionProgress(generation, (int)r.Partition, r.NextOffset, r.AsOfMs, r.Position)));
+    }
+
+    /// <summary>The newest record of each partition that has one, of the generation that readers use.</summary>
+    public static async Task<IReadOnlyList<Progress>> RecordsAsync(DbTransaction transaction, string job)
+    {
+        var generation = await GenerationAsync(transaction, job).ConfigureAwait(false);
+        var records = await transaction.Connection!.QueryAsync<string>(
+            "SELECT record FROM progress WHERE job = @job AND generation = @generation AND record <> '' ORDER BY partition",
+            new { job, generation }, transaction).ConfigureAwait(false);
+        return [.. records.Select(r => JsonParser.Default.Parse<Progress>(r))];
     }
 
     /// <summary>Both databases give these integers as 64 bits.</summary>

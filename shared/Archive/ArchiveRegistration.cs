@@ -9,7 +9,7 @@ namespace Tally.Shared.Archive;
 public static class ArchiveRegistration
 {
     /// <summary>
-    /// The archive as <see cref="SqlHourArchive"/> (reading) and <see cref="SqlHourStore"/> (writing); reading is also one of the
+    /// The archive as <see cref="SqlHourArchive"/> (reading) and <see cref="SqlHourStore"/> (writing), the same for flows; reading is also one of the
     /// <see cref="IHourSource"/>s and <see cref="IProgressRecordSource"/>s, told apart by their names.
     /// </summary>
     public static IServiceCollection AddArchive(this IServiceCollection services)
@@ -19,9 +19,12 @@ public static class ArchiveRegistration
         services.TryAddSingleton(provider => Open(provider.GetRequiredService<IOptions<ArchiveOptions>>()));
         services.TryAddSingleton<SqlHourArchive>();
         services.TryAddSingleton<SqlHourStore>();
+        services.TryAddSingleton<SqlFlowArchive>();
+        services.TryAddSingleton<SqlFlowStore>();
         services.TryAddSingleton<IHourPartialSource>(provider => provider.GetRequiredService<SqlHourArchive>());
         services.AddSingleton<IHourSource>(provider => provider.GetRequiredService<SqlHourArchive>());
         services.AddSingleton<IProgressRecordSource>(provider => provider.GetRequiredService<SqlHourArchive>());
+        services.AddSingleton<IProgressRecordSource>(provider => provider.GetRequiredService<SqlFlowArchive>());
         return services;
     }
 

@@ -1,6 +1,5 @@
 using System.Data.Common;
 using Dapper;
-using Google.Protobuf;
 using Tally.Shared.Contracts;
 using Tally.Shared.ReadModel;
 
@@ -16,8 +15,8 @@ public sealed class SqlHourArchive(ArchiveDatabase database) : IHourSource, IHou
     /// <exception cref="ArchiveNotReadyException">There is no archive yet, or a newer version wrote it.</exception>
     public Task<HourReading> ReadAsync(long hour, CancellationToken cancellation) => ReadAsync(async transaction =>
     {
-        var generation = await ArchiveQueries.GenerationAsync(transaction).ConfigureAwait(false);
-        var progress = await ArchiveQueries.ProgressAsync(transaction, generation).ConfigureAwait(false);
+        var generation = await ArchiveQueries.GenerationAsync(transaction, ArchiveQueries.Analytics).ConfigureAwait(false);
+        var progress = await ArchiveQueries.ProgressAsync(transaction, ArchiveQueries.Analytics, generation).ConfigureAwait(false);
         var row = await transaction.Connection!.QuerySingleAsync<TotalsRow>(
             """
             SELECT COUNT(*) AS Rows, CAST(COALESCE(SUM(unique_users), 0) AS BIGINT) AS UniqueUsers,
@@ -29,11 +28,11 @@ public sealed class SqlHourArchive(ArchiveDatabase database) : IHourSource, IHou
     }, cancellation);
 
     public Task<SourceProgress> ReadProgressAsync(int generation, CancellationToken cancellation) =>
-        ReadAsync(transaction => ArchiveQueries.ProgressAsync(transaction, generation), cancellation);
+        ReadAsync(transaction => ArchiveQueries.ProgressAsync(transaction, ArchiveQueries.Analytics, generation), cancellation);
 
     public Task<HourPartials> ReadPartialsAsync(int generation, long hour, CancellationToken cancellation) => ReadAsync(async transaction =>
     {
-        var progress = await ArchiveQueries.ProgressAsync(transaction, generation).ConfigureAwait(false);
+        var progress = await ArchiveQueries.ProgressAsync(transaction, ArchiveQueries.Analytics, generation).ConfigureAwait(false);
         var rows = await transaction.Connection!.QueryAsync<PartialRow>(
             """
             SELECT partition AS Partition, next_offset AS NextOffset, clicks AS Clicks, impressions AS Impressions, unique_users AS UniqueUsers
@@ -42,14 +41,8 @@ public sealed class SqlHourArchive(ArchiveDatabase database) : IHourSource, IHou
         return new HourPartials(progress, [.. rows.Select(r => r.Of(generation, hour))]);
     }, cancellation);
 
-    public Task<IReadOnlyList<Progress>> ReadRecordsAsync(CancellationToken cancellation) => ReadAsync<IReadOnlyList<Progress>>(async transaction =>
-    {
-        var generation = await ArchiveQueries.GenerationAsync(transaction).ConfigureAwait(false);
-        var records = await transaction.Connection!.QueryAsync<string>(
-            "SELECT record FROM progress WHERE job = @Job AND generation = @generation AND record <> '' ORDER BY partition",
-            new { ArchiveQueries.Job, generation }, transaction).ConfigureAwait(false);
-        return [.. records.Select(r => JsonParser.Default.Parse<Progress>(r))];
-    }, cancellation);
+    public Task<IReadOnlyList<Progress>> ReadRecordsAsync(CancellationToken cancellation) =>
+        ReadAsync(transaction => ArchiveQueries.RecordsAsync(transaction, ArchiveQueries.Analytics), cancellation);
 
     private Task<T> ReadAsync<T>(Func<DbTransaction, Task<T>> work, CancellationToken cancellation) => database.ReadAsync(async transaction =>
     {

@@ -47,6 +47,9 @@ public sealed class SqliteArchive : ArchiveDatabase, IDisposable
 
     public override string System => "sqlite";
 
+    // It has no collation of that name, and compares bytes without one.
+    public override string Script(string text) => text.Replace("COLLATE \"C\"", "", StringComparison.Ordinal);
+
     public override Task<T> ReadAsync<T>(Func<DbTransaction, Task<T>> work, CancellationToken cancellation) =>
         RunAsync(_reads, () => ReadOnThisThreadAsync(work), cancellation);
 

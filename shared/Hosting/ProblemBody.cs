@@ -13,8 +13,9 @@ public static class ProblemBody
     /// <param name="title">What happened, the same for every such fault.</param>
     /// <param name="field">The parameter or header that was wrong; null when it is not the input's fault.</param>
     /// <param name="detail">One sentence that says what was wrong and what is right.</param>
+    /// <param name="index">Of the element that was wrong, from 0; null where there are no elements.</param>
     /// <returns>JSON in UTF-8.</returns>
-    public static byte[] Write(int status, string code, string title, string? field, string detail)
+    public static byte[] Write(int status, string code, string title, string? field, string detail, int? index = null)
     {
         using var body = new MemoryStream();
         using (var json = new Utf8JsonWriter(body))
@@ -24,6 +25,7 @@ public static class ProblemBody
             json.WriteString("title", title);
             json.WriteNumber("status", status);
             json.WriteString("detail", detail);
+            if (index is { } element) json.WriteNumber("index", element);
             if (field is not null)
             {
                 json.WriteString("field", field);

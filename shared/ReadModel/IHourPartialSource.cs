@@ -19,6 +19,9 @@ public interface IProgressRecordSource
     /// <summary>Name in metrics, traces and logs: <c>redis</c>, <c>archive</c>.</summary>
     string Name { get; }
 
+    /// <summary>Name of the job in the account.</summary>
+    string Job => "analytics";
+
     /// <summary>The newest record of each partition that has one, of the generation that readers use.</summary>
     Task<IReadOnlyList<Progress>> ReadRecordsAsync(CancellationToken cancellation);
 }

@@ -7,7 +7,7 @@ using Tally.Shared.Contracts;
 namespace Tally.Shared.ReadModel;
 
 /// <summary>Writes hours to Redis through apply.lua, one round trip a batch (one a generation while a rebuild runs).</summary>
-public sealed class RedisHourStore(RedisConnection connection, IOptions<RedisOptions> options) : IHourStore
+public sealed class RedisHourStore(RedisConnection connection, IOptions<RedisOptions> options) : ISinkStore<HourPartial>
 {
     private readonly RedisOptions _options = options.Value;
     private readonly RedisKeys _keys = new(options.Value.Prefix);
@@ -25,7 +25,7 @@ public sealed class RedisHourStore(RedisConnection connection, IOptions<RedisOpt
             pair => pair.First, pair => pair.Second.IsNull ? 0 : (long)pair.Second);
     }
 
-    public async Task<HourBatchResult> WriteAsync(HourBatch batch, CancellationToken cancellation)
+    public async Task<SinkBatchResult> WriteAsync(SinkBatch<HourPartial> batch, CancellationToken cancellation)
     {
         var generations = batch.Partials.Select(p => p.Generation).Concat(batch.Progress.Select(p => p.Generation)).Distinct().Order().ToList();
         if (generations.Count == 0) generations.Add(1);
@@ -35,13 +35,13 @@ public sealed class RedisHourStore(RedisConnection connection, IOptions<RedisOpt
             var result = await WriteAsync(batch, generation, advance: generation == generations[^1], cancellation).ConfigureAwait(false);
             if (!result.Applied) return result;
         }
-        return HourBatchResult.Done;
+        return SinkBatchResult.Done;
     }
 
     internal static string Counts(HourPartial partial) =>
         string.Create(CultureInfo.InvariantCulture, $"{partial.Clicks} {partial.Impressions} {partial.UniqueUsers}");
 
-    private async Task<HourBatchResult> WriteAsync(HourBatch batch, int generation, bool advance, CancellationToken cancellation)
+    private async Task<SinkBatchResult> WriteAsync(SinkBatch<HourPartial> batch, int generation, bool advance, CancellationToken cancellation)
     {
         var keys = new List<RedisKey> { _keys.Positions, _keys.Birth(generation), _keys.Progress(generation), _keys.Outcomes(generation) };
         var partials = batch.Partials.Where(p => p.Generation == generation).ToList();
@@ -61,15 +61,15 @@ public sealed class RedisHourStore(RedisConnection connection, IOptions<RedisOpt
 
         var answer = await connection.EvaluateAsync(RedisScripts.Apply, [.. keys], [.. arguments], cancellation).ConfigureAwait(false);
         var parts = (RedisResult[])answer!;
-        if ((int)parts[0] == 1) return HourBatchResult.Done;
-        if ((int)parts[0] == 2) throw HourStoreFaults.Regressed(Name, batch.Topic, (int)parts[1]);
-        return new HourBatchResult(false, batch.Ranges.Select((range, i) => (range.Partition, Position: (long)parts[i + 1]))
+        if ((int)parts[0] == 1) return SinkBatchResult.Done;
+        if ((int)parts[0] == 2) throw SinkStoreFaults.Regressed(Name, batch.Topic, (int)parts[1]);
+        return new SinkBatchResult(false, batch.Ranges.Select((range, i) => (range.Partition, Position: (long)parts[i + 1]))
             .ToDictionary(p => p.Partition, p => p.Position));
     }
 
     /// <summary>A partition whose partials came without a progress record still tells how far it was read.</summary>
     private static void AddProgress(
-        List<RedisValue> arguments, HourBatch batch, List<HourPartial> partials, Dictionary<int, Progress> progress)
+        List<RedisValue> arguments, SinkBatch<HourPartial> batch, List<HourPartial> partials, Dictionary<int, Progress> progress)
     {
         var inPartials = partials.Select(p => p.Partition).ToHashSet();
         var ranges = batch.Ranges.Where(r => progress.ContainsKey(r.Partition) || inPartials.Contains(r.Partition)).ToList();

@@ -30,6 +30,9 @@ public sealed partial class ServiceProcess : IKillable
 
     public bool Running => _process is { HasExited: false };
 
+    /// <summary>Of the process that runs now.</summary>
+    public int Id => _process!.Id;
+
     public string Log => $"--- {Name}\n{string.Join('\n', _lines)}";
 
     public static ServiceProcess Of(string name, string project, IReadOnlyDictionary<string, string> environment, params string[] arguments) =>

@@ -1,4 +1,5 @@
 using Tally.Shared.Archive;
+using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
 using Tally.Shared.ReadModel;
 using Tally.Tests.Support;
@@ -227,6 +228,6 @@ public sealed class HourArchiveTests(string system)
         Assert.That(await archive.Reader.ReadRecordsAsync(CancellationToken.None), Is.EqualTo([Progress(0, 9), Progress(1, 7)]));
     }
 
-    private static async Task WriteAsync(TemporaryArchive archive, HourBatch batch) =>
+    private static async Task WriteAsync(TemporaryArchive archive, SinkBatch<HourPartial> batch) =>
         Assert.That((await archive.Store.WriteAsync(batch, CancellationToken.None)).Applied, Is.True);
 }

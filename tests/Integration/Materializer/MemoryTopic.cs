@@ -7,7 +7,7 @@ using Tally.Shared.Contracts;
 namespace Tally.Tests.Integration.Materializer;
 
 /// <summary>analytics.hours without Kafka: written by the test, read by any number of feeds, one at a time in each group.</summary>
-internal sealed class MemoryTopic(int partitions) : IHourFeedFactory
+internal sealed class MemoryTopic(int partitions) : IPartialFeedFactory
 {
     private readonly Lock _gate = new();
     private readonly List<FeedRecord>[] _records = [.. Enumerable.Range(0, partitions).Select(_ => new List<FeedRecord>())];
@@ -70,13 +70,13 @@ internal sealed class MemoryTopic(int partitions) : IHourFeedFactory
         }
     }
 
-    public IHourFeed Open(string group, IFeedListener listener) => new Feed(this, listener);
+    public IPartialFeed Open(string group, IFeedListener listener) => new Feed(this, listener);
 
     private static Headers Type(byte[] type) => new() { { RecordTypes.Header, type } };
 
     private void Append(int partition, Func<long, FeedRecord> record) => _records[partition].Add(record(_ends[partition]++));
 
-    private sealed class Feed(MemoryTopic topic, IFeedListener listener) : IHourFeed
+    private sealed class Feed(MemoryTopic topic, IFeedListener listener) : IPartialFeed
     {
         private readonly long?[] _positions = new long?[topic.Partitions];
         private readonly HashSet<int> _paused = [];

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Tally.MaterializerService.Feed;
 using Tally.MaterializerService.Sinks;
 using Tally.Shared.Archive;
+using Tally.Shared.Contracts;
 using Tally.Shared.ReadModel;
 
 namespace Tally.Tests.Integration.Materializer;
@@ -10,7 +11,7 @@ namespace Tally.Tests.Integration.Materializer;
 /// <summary>Both sinks on their threads, as the service runs them.</summary>
 internal sealed class RunningSinks : IAsyncDisposable
 {
-    private readonly List<SinkLoop> _loops = [];
+    private readonly List<SinkLoop<HourPartial>> _loops = [];
 
     public Lifetime Life { get; } = new();
 
@@ -19,15 +20,15 @@ internal sealed class RunningSinks : IAsyncDisposable
     public SinkStatus Archive => _loops.Single(l => l.Status.Name == "archive").Status;
 
     public static async Task<RunningSinks> StartAsync(
-        IHourFeedFactory feeds, RedisHourStore redis, ArchiveDatabase? archive = null, MaterializerOptions? options = null)
+        IPartialFeedFactory feeds, RedisHourStore redis, ArchiveDatabase? archive = null, MaterializerOptions? options = null)
     {
         options ??= new MaterializerOptions { RedisTimeout = TimeSpan.FromMilliseconds(500), ArchiveInterval = TimeSpan.FromMilliseconds(20) };
         var sinks = new RunningSinks();
-        await sinks.AddAsync(feeds, options, new SinkProfile(
-            redis, "redis", "EVAL", "redis", TimeSpan.Zero, options.RedisTimeout, _ => Task.CompletedTask, MostAhead: TimeSpan.FromHours(2)));
+        await sinks.AddAsync(options, new SinkProfile<HourPartial>(new HourPartialKind(), feeds, redis, "redis", "EVAL", "redis", TimeSpan.Zero, options.RedisTimeout,
+            _ => Task.CompletedTask, options.BatchRecords, new HoursAhead(TimeSpan.FromHours(2), TimeProvider.System).Refusal));
         if (archive is not null)
-            await sinks.AddAsync(feeds, options, new SinkProfile(new SqlHourStore(archive), archive.System, "INSERT", "archive",
-                options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(archive, cancellation)));
+            await sinks.AddAsync(options, new SinkProfile<HourPartial>(new HourPartialKind(), feeds, new SqlHourStore(archive), archive.System, "INSERT", "archive",
+                options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(archive, cancellation), options.BatchRecords));
         return sinks;
     }
 
@@ -39,9 +40,9 @@ internal sealed class RunningSinks : IAsyncDisposable
         Environment.ExitCode = 0;
     }
 
-    private async Task AddAsync(IHourFeedFactory feeds, MaterializerOptions options, SinkProfile sink)
+    private async Task AddAsync(MaterializerOptions options, SinkProfile<HourPartial> sink)
     {
-        var loop = new SinkLoop(sink, feeds, options, Life, TimeProvider.System, Life.Logger);
+        var loop = new SinkLoop<HourPartial>(sink, options, Life, TimeProvider.System, Life.Logger);
         _loops.Add(loop);
         await loop.StartAsync(CancellationToken.None);
     }
@@ -51,7 +52,7 @@ internal sealed class RunningSinks : IAsyncDisposable
     {
         private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public KeptLog<SinkLoop> Logger { get; } = new();
+        public KeptLog<ISink> Logger { get; } = new();
 
         public Task Stopped => _stopped.Task;
 

@@ -129,7 +129,7 @@ public sealed class SinksOnKafkaTests
     {
         var options = new MaterializerOptions { Instance = instance, RedisTimeout = TimeSpan.FromSeconds(1), SessionTimeout = TimeSpan.FromSeconds(3) };
         var kafka = new KafkaOptions { BootstrapServers = _broker.BootstrapServers };
-        var feeds = new KafkaHourFeedFactory(Options.Create(kafka), Options.Create(options), NullLogger<KafkaHourFeed>.Instance);
+        var feeds = new KafkaPartialFeedFactory(new TopicNames().Hours, Options.Create(kafka), Options.Create(options), NullLogger<KafkaPartialFeed>.Instance);
         var sinks = await RunningSinks.StartAsync(feeds, _redis.Store, options: options);
         _running.Add(sinks);
         return sinks;

@@ -94,7 +94,7 @@ internal sealed class TruthWriter : IAsyncDisposable
         }
     }
 
-    private async Task RunAsync(IHourStore store)
+    private async Task RunAsync(ISinkStore<HourPartial> store)
     {
         var positions = new long[Partitions];
         while (!_stop.IsCancellationRequested)
@@ -115,7 +115,7 @@ internal sealed class TruthWriter : IAsyncDisposable
     }
 
     /// <summary>Absolute counts of all hours; whoever stands at zero has lost something and takes the same from the beginning.</summary>
-    private HourBatch Batch(long[] positions)
+    private SinkBatch<HourPartial> Batch(long[] positions)
     {
         lock (_gate)
         {
@@ -140,7 +140,7 @@ internal sealed class TruthWriter : IAsyncDisposable
                 PartitionCount = Partitions,
                 Outcomes = new Outcomes { Counted = _version },
             });
-            return new HourBatch(Topic, [.. Enumerable.Range(0, Partitions).Select(p => new ReadRange(p, positions[p], Math.Max(positions[p], _version)))],
+            return new SinkBatch<HourPartial>(Topic, [.. Enumerable.Range(0, Partitions).Select(p => new ReadRange(p, positions[p], Math.Max(positions[p], _version)))],
                 [.. partials], [.. progress]);
         }
     }

@@ -41,7 +41,7 @@ internal sealed class HourLog(int partitions, IReadOnlyList<long> hours)
     public IEnumerable<FeedRecord> Read(int partition, long position, int most) =>
         _compacted[partition].Where(r => r.Offset >= position).Take(most);
 
-    public static HourRecord Decode(FeedRecord record) => HourRecord.Read(RedisView.Topic, record);
+    public static PartialRecord<HourPartial> Decode(FeedRecord record) => new HourPartialKind().Read(RedisView.Topic, record);
 
     /// <summary>Newest counts of an hour that progress up to <paramref name="nextOffset"/> covers; null when there are none.</summary>
     public HourPartial? At(long hour, int partition, long nextOffset) =>

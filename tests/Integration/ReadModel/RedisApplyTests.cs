@@ -1,3 +1,4 @@
+using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
 using Tally.Shared.ReadModel;
 using Tally.Tests.Support;
@@ -129,7 +130,7 @@ public sealed class RedisApplyTests
     public async Task One_lost_partition_holds_back_the_whole_batch()
     {
         await _redis.ApplyAsync(Batch(0, 0, 5, Partial(_next, 0, 10, 1, 1, 1)));
-        var both = new HourBatch(Topic, [new ReadRange(0, 5, 6), new ReadRange(1, 3, 4)],
+        var both = new SinkBatch<HourPartial>(Topic, [new ReadRange(0, 5, 6), new ReadRange(1, 3, 4)],
             [Partial(_next, 0, 11, 2, 2, 2), Partial(_next, 1, 9, 9, 9, 9)], []);
 
         var result = await _redis.Store.WriteAsync(both, CancellationToken.None);

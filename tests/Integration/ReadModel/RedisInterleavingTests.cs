@@ -1,4 +1,5 @@
 using Tally.MaterializerService.Sinks;
+using Tally.Shared.Contracts;
 using Tally.Shared.ReadModel;
 
 namespace Tally.Tests.Integration.ReadModel;
@@ -154,7 +155,7 @@ public sealed class RedisInterleavingTests
     private sealed class Writer
     {
         private readonly HourLog _log;
-        private readonly PendingBatch _batch = new(RedisView.Topic, 100);
+        private readonly PendingBatch<HourPartial> _batch = new(new HourPartialKind(), RedisView.Topic, 100);
         private readonly long[] _positions;
 
         public Writer(HourLog log)
@@ -164,7 +165,7 @@ public sealed class RedisInterleavingTests
             for (var p = 0; p < log.Partitions; p++) _batch.Follow(p, 0);
         }
 
-        public async Task<string> WriteAsync(IHourStore store, Random random, int most)
+        public async Task<string> WriteAsync(ISinkStore<HourPartial> store, Random random, int most)
         {
             for (var p = 0; p < _log.Partitions; p++)
             {
@@ -202,7 +203,7 @@ public sealed class RedisInterleavingTests
     }
 
     /// <summary>An archive in memory with the rules of the real one.</summary>
-    private sealed class MemoryHours : IHourStore
+    private sealed class MemoryHours : ISinkStore<HourPartial>
     {
         private readonly Dictionary<(long Hour, int Partition), Shared.Contracts.HourPartial> _partials = [];
         private readonly Dictionary<int, long> _positions = [];
@@ -214,11 +215,11 @@ public sealed class RedisInterleavingTests
         public Task<IReadOnlyDictionary<int, long>> ReadPositionsAsync(string topic, IReadOnlyList<int> partitions, CancellationToken cancellation) =>
             Task.FromResult<IReadOnlyDictionary<int, long>>(partitions.ToDictionary(p => p, p => _positions.GetValueOrDefault(p)));
 
-        public Task<HourBatchResult> WriteAsync(HourBatch batch, CancellationToken cancellation)
+        public Task<SinkBatchResult> WriteAsync(SinkBatch<HourPartial> batch, CancellationToken cancellation)
         {
             foreach (var partial in batch.Partials) _partials[(partial.Hour, partial.Partition)] = partial;
             foreach (var range in batch.Ranges) _positions[range.Partition] = range.To;
-            return Task.FromResult(HourBatchResult.Done);
+            return Task.FromResult(SinkBatchResult.Done);
         }
 
         public HourPartials Read(long hour) => new(

@@ -72,10 +72,10 @@ internal sealed class RedisView : IAsyncDisposable
         Outcomes = new Outcomes { Counted = nextOffset },
     };
 
-    public static HourBatch Batch(int partition, long from, long to, params object[] records) =>
+    public static SinkBatch<HourPartial> Batch(int partition, long from, long to, params object[] records) =>
         new(Topic, [new ReadRange(partition, from, to)], [.. records.OfType<HourPartial>()], [.. records.OfType<Progress>()]);
 
-    public async Task ApplyAsync(HourBatch batch) =>
+    public async Task ApplyAsync(SinkBatch<HourPartial> batch) =>
         Assert.That((await Store.WriteAsync(batch, CancellationToken.None)).Applied, Is.True);
 
     public Task<HourReading> ReadAsync(long hour) => Reader.ReadAsync(hour, CancellationToken.None);

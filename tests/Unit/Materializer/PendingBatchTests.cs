@@ -9,12 +9,12 @@ public sealed class PendingBatchTests
 {
     private const string Topic = "analytics.hours";
 
-    private PendingBatch _batch = null!;
+    private PendingBatch<HourPartial> _batch = null!;
 
     [SetUp]
     public void Follow()
     {
-        _batch = new PendingBatch(Topic, 4);
+        _batch = new PendingBatch<HourPartial>(new HourPartialKind(), Topic, 4);
         _batch.Follow(0, 10);
     }
 
@@ -37,14 +37,14 @@ public sealed class PendingBatchTests
 
     [Test]
     public void A_partition_that_is_not_followed_is_not_taken() =>
-        Assert.That(_batch.Take(Record(3, 0), new HourRecord(Partial(3, 1, 1), null)), Is.False);
+        Assert.That(_batch.Take(Record(3, 0), new PartialRecord<HourPartial>(Partial(3, 1, 1), null)), Is.False);
 
     [Test]
     public void A_record_below_what_was_read_is_not_taken()
     {
         Take(0, 10, Partial(0, 5, clicks: 1));
 
-        Assert.That(_batch.Take(Record(0, 10), new HourRecord(Partial(0, 5, 1), null)), Is.False);
+        Assert.That(_batch.Take(Record(0, 10), new PartialRecord<HourPartial>(Partial(0, 5, 1), null)), Is.False);
     }
 
     [Test]
@@ -108,8 +108,8 @@ public sealed class PendingBatchTests
         new() { Hour = 1, Partition = partition, Generation = 1, NextOffset = nextOffset, Clicks = clicks };
 
     private void Take(int partition, long offset, HourPartial partial) =>
-        Assert.That(_batch.Take(Record(partition, offset), new HourRecord(partial, null)), Is.True);
+        Assert.That(_batch.Take(Record(partition, offset), new PartialRecord<HourPartial>(partial, null)), Is.True);
 
     private void Take(int partition, long offset, Progress progress) =>
-        Assert.That(_batch.Take(Record(partition, offset), new HourRecord(null, progress)), Is.True);
+        Assert.That(_batch.Take(Record(partition, offset), new PartialRecord<HourPartial>(null, progress)), Is.True);
 }

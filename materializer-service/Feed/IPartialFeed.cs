@@ -1,10 +1,10 @@
 namespace Tally.MaterializerService.Feed;
 
 /// <summary>
-/// analytics.hours as a sink reads it: read committed, as a member of the sink's group. All calls come from one thread; a
+/// A topic of partials as a sink reads it: read committed, as a member of the sink's group. All calls come from one thread; a
 /// <see cref="FeedLostException"/> from any of them means that a new feed has to be opened.
 /// </summary>
-public interface IHourFeed : IDisposable
+public interface IPartialFeed : IDisposable
 {
     /// <summary>Waits for the next record at most <paramref name="wait"/>; null when there is none. The listener is called from inside.</summary>
     FeedRecord? Read(TimeSpan wait);
@@ -40,9 +40,9 @@ public interface IFeedListener
 public sealed class FeedLostException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>Opens feeds; tests have one without Kafka.</summary>
-public interface IHourFeedFactory
+public interface IPartialFeedFactory
 {
     string Topic { get; }
 
-    IHourFeed Open(string group, IFeedListener listener);
+    IPartialFeed Open(string group, IFeedListener listener);
 }

@@ -5,15 +5,16 @@ using Tally.Shared.Kafka;
 
 namespace Tally.MaterializerService.Feed;
 
-/// <summary>Opens consumers.</summary>
-public sealed class KafkaHourFeedFactory(IOptions<KafkaOptions> kafka, IOptions<MaterializerOptions> options, ILogger<KafkaHourFeed> logger)
-    : IHourFeedFactory
+/// <summary>Opens consumers of a topic.</summary>
+public sealed class KafkaPartialFeedFactory(
+    string topic, IOptions<KafkaOptions> kafka, IOptions<MaterializerOptions> options, ILogger<KafkaPartialFeed> logger)
+    : IPartialFeedFactory
 {
     private readonly MaterializerOptions _options = options.Value;
 
-    public string Topic => kafka.Value.Topics.Hours;
+    public string Topic => topic;
 
-    public IHourFeed Open(string group, IFeedListener listener)
+    public IPartialFeed Open(string group, IFeedListener listener)
     {
         var config = KafkaClientConfig.Consumer(kafka.Value, $"{group}-{_options.Instance}", group);
         config.GroupInstanceId = _options.StaticMembership ? _options.Instance : null;
@@ -35,6 +36,6 @@ public sealed class KafkaHourFeedFactory(IOptions<KafkaOptions> kafka, IOptions<
         config.EnableAutoOffsetStore = false;
         config.EnablePartitionEof = false;
         config.AllowAutoCreateTopics = false;
-        return new KafkaHourFeed(config, Topic, _options.Instance, listener, logger);
+        return new KafkaPartialFeed(config, Topic, _options.Instance, listener, logger);
     }
 }

@@ -5,8 +5,8 @@ using Tally.Shared.Kafka;
 
 namespace Tally.MaterializerService.Feed;
 
-/// <summary>A consumer of analytics.hours. What a handler throws comes out of <see cref="Read"/>.</summary>
-public sealed partial class KafkaHourFeed : IHourFeed
+/// <summary>A consumer of a topic of partials. What a handler throws comes out of <see cref="Read"/>.</summary>
+public sealed partial class KafkaPartialFeed : IPartialFeed
 {
     private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(3);
 
@@ -20,7 +20,7 @@ public sealed partial class KafkaHourFeed : IHourFeed
     private ErrorCode _lastError = ErrorCode.NoError;
     private bool _closed;
 
-    public KafkaHourFeed(ConsumerConfig config, string topic, string instance, IFeedListener listener, ILogger logger)
+    public KafkaPartialFeed(ConsumerConfig config, string topic, string instance, IFeedListener listener, ILogger logger)
     {
         _topic = topic;
         _instance = instance;

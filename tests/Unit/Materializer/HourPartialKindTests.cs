@@ -7,7 +7,7 @@ using Tally.Shared.Hosting;
 
 namespace Tally.Tests.Unit.Materializer;
 
-public sealed class HourRecordTests
+public sealed class HourPartialKindTests
 {
     private static readonly HourPartial Partial = new() { Hour = 7, Partition = 2, Generation = 1, NextOffset = 9, Clicks = 1, UniqueUsers = 1 };
     private static readonly Progress Progress = new() { Partition = 2, Generation = 1, NextOffset = 9 };
@@ -23,7 +23,7 @@ public sealed class HourRecordTests
     }
 
     [Test]
-    public void A_tombstone_is_neither() => Assert.That(Read(RecordKeys.HourPartial(7, 2), null, null), Is.EqualTo(default(HourRecord)));
+    public void A_tombstone_is_neither() => Assert.That(Read(RecordKeys.HourPartial(7, 2), null, null), Is.EqualTo(default(PartialRecord<HourPartial>)));
 
     [Test]
     public void A_newer_type_is_refused_by_its_place_and_name() =>
@@ -49,6 +49,6 @@ public sealed class HourRecordTests
         Assert.That(() => Read(RecordKeys.HourPartial(hour, 2), partial.ToByteArray(), null), Throws.InstanceOf<ConfigurationException>());
     }
 
-    private static HourRecord Read(byte[] key, byte[]? value, byte[]? type) =>
-        HourRecord.Read("analytics.hours", new FeedRecord(2, 5, key, value, type is null ? null : new Headers { { RecordTypes.Header, type } }));
+    private static PartialRecord<HourPartial> Read(byte[] key, byte[]? value, byte[]? type) =>
+        new HourPartialKind().Read("analytics.hours", new FeedRecord(2, 5, key, value, type is null ? null : new Headers { { RecordTypes.Header, type } }));
 }

@@ -1,0 +1,186 @@
+using System.Net;
+using System.Text.Json;
+using Tally.Tests.Support;
+
+namespace Tally.Tests.EndToEnd.Flows;
+
+/// <summary>Flows from POST to GET, with bad input, retries, processes killed with -9, and readers beside writers.</summary>
+public sealed class FlowsTests
+{
+    private const string Good = """{"src_app":"foo","dest_app":"bar","vpc_id":"vpc-0","bytes_tx":1,"bytes_rx":2,"hour":900}""";
+
+    /// <summary>The whole count is for `make chaos-flows`; a part of it shows that the test works.</summary>
+    private static readonly int Reads = int.TryParse(Environment.GetEnvironmentVariable("FLOW_READS"), out var reads) ? reads : 2_000;
+
+    private Pipeline _pipeline = null!;
+    private FlowCalls _flows = null!;
+
+    [OneTimeSetUp]
+    public async Task StartAsync()
+    {
+        _pipeline = await Pipeline.StartAsync();
+        _flows = new FlowCalls(_pipeline);
+    }
+
+    [OneTimeTearDown]
+    public async Task StopAsync()
+    {
+        if (_pipeline is null) return;
+        if (TestContext.CurrentContext.Result.FailCount > 0) await TestContext.Out.WriteLineAsync(_pipeline.Logs);
+        await _pipeline.DisposeAsync();
+    }
+
+    [Test, Order(1)]
+    public async Task The_example_of_the_contract()
+    {
+        FlowRow[] rows =
+        [
+            new("foo", "bar", "vpc-0", 100, 300, 1), new("foo", "bar", "vpc-0", 200, 600, 1), new("baz", "qux", "vpc-0", 100, 500, 1),
+            new("baz", "qux", "vpc-0", 100, 500, 2), new("baz", "qux", "vpc-1", 100, 500, 2),
+        ];
+        using var answer = await _flows.PostAsync(FlowRow.Json(rows));
+        Assert.Multiple(() =>
+        {
+            Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+            Assert.That(answer.Headers.GetValues("Tally-Position").Single(), Does.Match("^[0-7]\\.\\d+$"));
+        });
+
+        await _flows.ReadsAsync(1, [new("baz", "qux", "vpc-0", 100, 500, 1), new("foo", "bar", "vpc-0", 300, 900, 1)]);
+        await _flows.ReadsAsync(2, [new("baz", "qux", "vpc-0", 100, 500, 2), new("baz", "qux", "vpc-1", 100, 500, 2)]);
+        using var empty = await _pipeline.Http.GetAsync(_pipeline.QueryAt("/flows?hour=3"));
+        Assert.Multiple(() =>
+        {
+            Assert.That(empty.Headers.Contains("Tally-Stale"), Is.False);
+            Assert.That(empty.Content.Headers.ContentType?.MediaType, Is.EqualTo("application/json"));
+        });
+        Assert.That((await empty.Content.ReadAsStringAsync()).Trim(), Is.EqualTo("[]"));
+    }
+
+    [Test, Order(2)]
+    public async Task Bad_input_is_refused_with_index_and_field_and_leaves_nothing_behind()
+    {
+        string[] bad =
+        [
+            Good.Replace(":1,", ":-1,", StringComparison.Ordinal), Good.Replace(":1,", ":1.0,", StringComparison.Ordinal), Good.Replace(":1,", ":null,", StringComparison.Ordinal),
+            Good.Replace(":1,", ":9223372036854775808,", StringComparison.Ordinal), Good.Replace(":1,", ":\"1\",", StringComparison.Ordinal),
+        ];
+        foreach (var element in bad)
+        {
+            using var refused = await _flows.PostAsync($"[{Good},{element},{Good}]");
+            var problem = JsonDocument.Parse(await refused.Content.ReadAsStringAsync()).RootElement;
+            Assert.Multiple(() =>
+            {
+                Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest), element);
+                Assert.That(refused.Content.Headers.ContentType?.MediaType, Is.EqualTo("application/problem+json"));
+                Assert.That((problem.GetProperty("index").GetInt32(), problem.GetProperty("field").GetString()), Is.EqualTo((1, "[1].bytes_tx")));
+            });
+        }
+        using var many = await _flows.PostAsync($"[{string.Join(",", Enumerable.Repeat(Good, 10_001))}]");
+        using var large = await _flows.PostAsync($"[{new string(' ', 9 << 20)}]");
+        using var get = await _pipeline.Http.GetAsync(_pipeline.CommandAt("/flows"));
+        using var noHour = await _pipeline.Http.GetAsync(_pipeline.QueryAt("/flows?hour=x"));
+        Assert.Multiple(() =>
+        {
+            Assert.That(many.StatusCode, Is.EqualTo(HttpStatusCode.RequestEntityTooLarge));
+            Assert.That(large.StatusCode, Is.EqualTo(HttpStatusCode.RequestEntityTooLarge));
+            Assert.That(get.StatusCode, Is.EqualTo(HttpStatusCode.MethodNotAllowed));
+            Assert.That(noHour.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+        });
+        using var last = await _flows.PostAsync($"[{Good}]");
+        await _flows.ReadsAsync(900, [new("foo", "bar", "vpc-0", 1, 2, 900)]);
+    }
+
+    [Test, Order(3)]
+    public async Task The_largest_array_and_a_retry_under_its_key_count_once()
+    {
+        var rows = Enumerable.Range(0, 10_000).Select(n => new FlowRow($"app-{n:d5}", new string('x', 256), "vpc", n, 2 * n, 901)).ToList();
+        for (var n = 0; n < 3; n++)
+        {
+            using var answer = await _flows.PostAsync(FlowRow.Json(rows), "a key of one array");
+            Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.NoContent), await answer.Content.ReadAsStringAsync());
+        }
+        await _flows.ReadsAsync(901, rows);
+        var json = await _pipeline.Http.GetStringAsync(_pipeline.QueryAt("/accounting"));
+        var job = JsonDocument.Parse(json).RootElement.GetProperty("jobs").EnumerateArray().Single(j => j.GetProperty("job").GetString() == "flows");
+        Assert.Multiple(() =>
+        {
+            Assert.That(job.GetProperty("outcomes").GetProperty("duplicate").GetInt64(), Is.EqualTo(2));
+            Assert.That(job.GetProperty("counts").GetProperty("flows").GetInt64(), Is.EqualTo(10_006));
+        });
+    }
+
+    [Test, Order(4)]
+    public async Task Through_one_door()
+    {
+        _pipeline.Door.Start();
+        await Eventually.HoldsAsync("the door is ready", TimeSpan.FromSeconds(30), async () =>
+            (await _pipeline.Http.GetAsync(_pipeline.DoorAt("/health/ready"))).IsSuccessStatusCode);
+        using var posted = await _pipeline.Http.PostAsync(_pipeline.DoorAt("/flows"), new StringContent($"[{Good.Replace("900", "902", StringComparison.Ordinal)}]"));
+        Assert.That(posted.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+        await Eventually.HoldsAsync("the flow shows through the door", TimeSpan.FromSeconds(20), async () =>
+            FlowRow.Parse(await _pipeline.Http.GetStringAsync(_pipeline.DoorAt("/flows?hour=902"))).Count == 1);
+    }
+
+    [Test, Order(5)]
+    public async Task A_reader_never_sees_the_tx_of_a_flow_without_its_rx()
+    {
+        using var done = new CancellationTokenSource();
+        var writers = Enumerable.Range(0, 4).Select(w => Task.Run(async () =>
+        {
+            for (var n = 0; !done.IsCancellationRequested; n++)
+            {
+                var rows = Enumerable.Range(0, 20).Select(f => new FlowRow($"app-{f}", "to", "vpc", n + f, 2 * (n + f), 903));
+                using var answer = await _flows.PostAsync(FlowRow.Json(rows));
+                Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+            }
+        })).ToArray();
+        var seen = 0;
+        var versions = new System.Collections.Concurrent.ConcurrentDictionary<long, bool>();
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+        {
+            while (Interlocked.Increment(ref seen) <= Reads)
+            {
+                var rows = await _flows.ReadAsync(903);
+                Assert.That(rows, Is.Not.Null);
+                foreach (var row in rows!) Assert.That(row.BytesRx, Is.EqualTo(2 * row.BytesTx), $"{row}");
+                if (rows.Count > 0) versions[rows[0].BytesTx] = true;
+            }
+        })));
+        await done.CancelAsync();
+        await Task.WhenAll(writers);
+        await TestContext.Out.WriteLineAsync($"{Reads} reads saw {versions.Count} versions of the first flow");
+        // Readers and writers met, or nothing was shown.
+        Assert.That(versions, Has.Count.GreaterThan(5));
+    }
+
+    [Test, Order(6)]
+    public async Task Every_process_is_killed_once_and_every_array_counts_exactly_once()
+    {
+        var seed = Environment.TickCount;
+        await TestContext.Out.WriteLineAsync($"seed {seed}");
+        var random = new Random(seed);
+        var oracle = new FlowOracle();
+        using var done = new CancellationTokenSource();
+        var posting = Task.Run(async () =>
+        {
+            for (var n = 0; !done.IsCancellationRequested; n++)
+            {
+                var rows = Enumerable.Range(0, random.Next(1, 30)).Select(_ => new FlowRow($"a{random.Next(9)}", $"b{random.Next(9)}", "v", random.Next(99), random.Next(99), 910 + random.Next(3))).ToList();
+                oracle.Count(rows);
+                await _flows.PostUntilAcceptedAsync(FlowRow.Json(rows), $"{seed}-{n}");
+            }
+        });
+        IKillable[] victims = [_pipeline.Processor, _pipeline.Materializer, _pipeline.Query, _pipeline.Command, _pipeline.Broker];
+        foreach (var victim in victims)
+        {
+            await Task.Delay(1_000);
+            await victim.KillAsync();
+            await Task.Delay(300);
+            victim.Start();
+        }
+        await Task.Delay(1_500);
+        await done.CancelAsync();
+        await posting;
+        for (var hour = 910; hour < 913; hour++) await _flows.ReadsAsync(hour, oracle.Hour(hour));
+    }
+}

@@ -1,0 +1,98 @@
+using System.Text;
+using Tally.Shared.Archive;
+using Tally.Shared.Contracts;
+using Tally.Shared.ReadModel;
+using Tally.Tests.Support;
+
+namespace Tally.Tests.Integration.Archive;
+
+/// <summary>Flows in the archive, on each database: the newest version of each partial, in the order of the bytes of their names, a page at a time.</summary>
+[TestFixture("sqlite")]
+[TestFixture("postgresql")]
+public sealed class FlowArchiveTests(string system)
+{
+    private const string Topic = "flows.sums";
+    private PostgresServer? _server;
+
+    [OneTimeSetUp]
+    public async Task StartAsync() => _server = system == "postgresql" ? await PostgresServer.StartAsync() : null;
+
+    [OneTimeTearDown]
+    public async Task StopAsync()
+    {
+        if (_server is not null) await _server.DisposeAsync();
+    }
+
+    [Test]
+    public async Task Any_versions_in_any_order_leave_the_newest_and_any_page_size_reads_them_in_order([Values(1, 2, 3)] int seed)
+    {
+        string[] names = ["a", "B", "é", "z", "a b", "a-b", "日本", "😀", "~"];
+        var random = new Random(seed);
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        var store = new SqlFlowStore(archive.Database);
+        var oracle = new Dictionary<(FlowName Name, int Partition), FlowPartial>();
+        for (var batch = 0; batch < 30; batch++)
+        {
+            var partials = Enumerable.Range(0, random.Next(1, 60)).Select(_ => Partial(
+                random.Next(2), names[random.Next(names.Length)], names[random.Next(names.Length)], random.Next(3), random.Next(1000)))
+                .DistinctBy(p => (p.Hour, p.Name, p.Partition)).ToList();
+            var result = await store.WriteAsync(new SinkBatch<FlowPartial>(Topic, [new ReadRange(0, batch, batch + 1)], [.. partials.Select(p => p with { Partition = 0 }).DistinctBy(p => (p.Hour, p.Name))], []), default);
+            Assert.That(result.Applied);
+            foreach (var partial in partials.Select(p => p with { Partition = 0 }).DistinctBy(p => (p.Hour, p.Name)).Where(p => p.Hour == 1))
+                if (!oracle.TryGetValue((partial.Name, 0), out var before) || before.Sum.NextOffset < partial.Sum.NextOffset) oracle[(partial.Name, 0)] = partial;
+        }
+        var expected = oracle.Values.OrderBy(p => Key(p.Name), StringComparer.Ordinal).ToList();
+
+        foreach (var size in (int[])[1, 2, 7, 1000])
+            Assert.That(await ReadAllAsync(new SqlFlowArchive(archive.Database), size), Is.EqualTo(expected), $"seed {seed}, pages of {size}");
+    }
+
+    [Test]
+    public async Task Partials_of_all_partitions_stand_side_by_side_across_pages()
+    {
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        var store = new SqlFlowStore(archive.Database);
+        for (var partition = 3; partition >= 0; partition--)
+            await store.WriteAsync(new SinkBatch<FlowPartial>(Topic, [new ReadRange(partition, 0, 2)],
+                [Partial(1, "a", "x", partition, 5), Partial(1, "b", "x", partition, 5)],
+                [new Progress { Generation = 1, Partition = partition, NextOffset = 5, AsOfMs = 1000 + partition, PartitionCount = 4 }]), default);
+
+        var reader = new SqlFlowArchive(archive.Database);
+        var rows = await ReadAllAsync(reader, 3);
+        var page = await reader.ReadAsync(1, null, 10, default);
+        Assert.Multiple(() =>
+        {
+            Assert.That(rows.Select(r => (r.Name.SrcApp, r.Partition)), Is.EqualTo("ab".SelectMany(n => Enumerable.Range(0, 4).Select(p => (n.ToString(), p)))));
+            Assert.That((page.Progress.Complete, page.Progress.AsOfMs), Is.EqualTo((true, 1000L)));
+        });
+    }
+
+    [Test]
+    public async Task A_batch_behind_a_gap_is_not_written()
+    {
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        var result = await new SqlFlowStore(archive.Database).WriteAsync(
+            new SinkBatch<FlowPartial>(Topic, [new ReadRange(0, 5, 6)], [Partial(1, "a", "b", 0, 1)], []), default);
+
+        Assert.That((result.Applied, result.Positions[0]), Is.EqualTo((false, 0L)));
+        Assert.That(await archive.ScalarAsync("SELECT COUNT(*) FROM flow_sums"), Is.Zero);
+    }
+
+    private static async Task<List<FlowPartial>> ReadAllAsync(SqlFlowArchive archive, int size)
+    {
+        var rows = new List<FlowPartial>();
+        for (var page = await archive.ReadAsync(1, null, size, default); ;)
+        {
+            rows.AddRange(page.Rows);
+            if (page.Rows.Count < size) return rows;
+            page = await archive.ReadAsync(1, new FlowPosition(page.Generation, page.Rows[^1].Name, page.Rows[^1].Partition), size, default);
+        }
+    }
+
+    private static FlowPartial Partial(long hour, string src, string dest, int partition, long nextOffset) => new(hour, new FlowName(src, dest, "v"), partition,
+        new FlowSum { Generation = 1, NextOffset = nextOffset, BytesTx = nextOffset, BytesRx = 2 * nextOffset, Saturated = nextOffset % 2 == 0 });
+
+    /// <summary>Compared by UTF-8, which UTF-16 does not do beyond the first plane.</summary>
+    private static string Key(FlowName name) =>
+        string.Concat(Encoding.UTF8.GetBytes($"{name.SrcApp}\t{name.DestApp}\t{name.VpcId}").Select(b => (char)b));
+}
