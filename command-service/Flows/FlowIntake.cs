@@ -73,22 +73,25 @@ public sealed class FlowIntake(
     /// <returns>What is wrong with the body; null when all of it was read.</returns>
     private async Task<FlowFault?> ReadAsync(HttpContext context, FlowArrayReader reader)
     {
+        // Kestrel's own limit would break the connection under a client that still sends, which then never sees why. So the bytes are counted here, and
+        // of what is not read any more Kestrel takes a few seconds' worth while the answer goes out.
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = null;
         if (context.Request.ContentLength > _options.MaxBodyBytes) return FlowFault.TooLarge(_options.MaxBodyBytes);
-        // Other bodies keep to Http:MaxBodyBytes.
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = _options.MaxBodyBytes;
         try
         {
-            while (true)
+            for (long before = 0; ;)
             {
                 var part = await context.Request.BodyReader.ReadAsync(context.RequestAborted);
+                if (before + part.Buffer.Length > _options.MaxBodyBytes)
+                {
+                    context.Request.BodyReader.AdvanceTo(part.Buffer.End);
+                    return FlowFault.TooLarge(_options.MaxBodyBytes);
+                }
                 var fault = reader.Read(part.Buffer, part.IsCompleted, out var consumed);
+                before += part.Buffer.Slice(0, consumed).Length;
                 context.Request.BodyReader.AdvanceTo(consumed, part.Buffer.End);
                 if (fault is not null || part.IsCompleted) return fault;
             }
-        }
-        catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
-        {
-            return FlowFault.TooLarge(_options.MaxBodyBytes);
         }
         catch (BadHttpRequestException e)
         {
