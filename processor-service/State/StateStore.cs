@@ -12,6 +12,7 @@ public sealed class StateStore : IDisposable
     private const int FoldersTried = 4;
 
     private const long YoungBytes = 32 << 20;
+    private const int CollectionsToWhole = 8;
 
     private const int SparePart = 4;
     private const long SpareFine = 8 << 20;
@@ -22,6 +23,7 @@ public sealed class StateStore : IDisposable
     private IDisposable? _lock;
     private string? _directory;
     private long _collectedAt;
+    private int _collections;
 
     /// <param name="options">Budget and folder.</param>
     /// <param name="name">Name of this process slot: a folder below the configured one.</param>
@@ -36,6 +38,7 @@ public sealed class StateStore : IDisposable
         LeafHashes = leafHashes;
         (_options, _name, Files, Worker, Clock, Logger) = (options, name, files, worker, clock, logger);
         Budget = new StateBudget(options.MemoryBudget);
+        NativeHeap.GiveBack();
         StateMetrics.Observe(this);
     }
 
@@ -69,7 +72,9 @@ public sealed class StateStore : IDisposable
         var allocated = GC.GetTotalAllocatedBytes();
         if (allocated - _collectedAt < YoungBytes) return;
         _collectedAt = allocated;
-        GC.Collect(1, GCCollectionMode.Forced, blocking: true);
+        // Sorted copies and indexes of runs are large objects, which only a whole collection looks at; what lives is little.
+        if (++_collections % CollectionsToWhole == 0) GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        else GC.Collect(1, GCCollectionMode.Forced, blocking: true);
     }
 
     /// <summary>Makes room when the budget is used up.</summary>
@@ -88,6 +93,7 @@ public sealed class StateStore : IDisposable
             if (largest.Hours.CountEvictable() > before / 4 * 3) largest.Evict(all: true);
         }
         Budget.Relieved();
+        NativeHeap.GiveBack();
     }
 
     public void Dispose()
