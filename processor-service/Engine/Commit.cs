@@ -18,7 +18,8 @@ public sealed class Commit(string job, TimeProvider clock)
         var began = clock.GetTimestamp();
         var nowMs = clock.GetUtcNow().ToUnixTimeMilliseconds();
         Transactions.Begin();
-        foreach (var task in tasks) task.Write(Transactions, nowMs, readUpToMs, trace);
+        var sized = new SizedTransaction(Transactions);
+        foreach (var task in tasks) task.Write(sized, nowMs, readUpToMs, trace);
         Transactions.Commit(input, [.. tasks.Select(task => new PartitionOffset(task.Partition, task.NextOffset))], limit);
 
         var ended = clock.GetTimestamp();
@@ -31,6 +32,30 @@ public sealed class Commit(string job, TimeProvider clock)
         EngineMetrics.Commits.Add(1, Committed);
         var took = clock.GetElapsedTime(began, ended);
         EngineMetrics.CommitDuration.Record(took.TotalSeconds);
+        EngineMetrics.TransactionRecords.Record(sized.Records);
+        EngineMetrics.TransactionBytes.Record(sized.Bytes);
         return took;
+    }
+
+    /// <summary>Measures what is written through it.</summary>
+    private sealed class SizedTransaction(ITransactionLog inner) : ITransactionLog
+    {
+        public long Records { get; private set; }
+        public long Bytes { get; private set; }
+
+        public void Begin() => inner.Begin();
+
+        public void Write(string topic, int partition, in OutputRecord record)
+        {
+            Records++;
+            Bytes += (record.Key?.Length ?? 0) + (record.Value?.Length ?? 0);
+            inner.Write(topic, partition, record);
+        }
+
+        public void Commit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit) => inner.Commit(input, offsets, limit);
+
+        public void Dispose()
+        {
+        }
     }
 }

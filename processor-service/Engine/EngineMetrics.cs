@@ -21,6 +21,15 @@ public static class EngineMetrics
     public static readonly Histogram<double> CommitDuration = Meter.CreateHistogram(
         "tally.processor.commit.duration", "s", "Time from the first record written to the end of the transaction", null, Buckets);
 
+    /// <summary>Tags: job.</summary>
+    public static readonly Counter<long> ReadBytes = Meter.CreateCounter<long>("tally.processor.read", "By", "Keys and values of the events read, once committed");
+
+    public static readonly Histogram<long> TransactionRecords = Meter.CreateHistogram(
+        "tally.processor.transaction.records", "{record}", "Records of a transaction: outputs, changelog, dead letters and progress", null, Sizes(1));
+
+    public static readonly Histogram<long> TransactionBytes = Meter.CreateHistogram(
+        "tally.processor.transaction.size", "By", "Keys and values of a transaction", null, Sizes(100));
+
     public static readonly Counter<long> RestoredRecords = Meter.CreateCounter<long>(
         "tally.processor.restored.records", "{record}", "Changelog records read to restore state");
 
@@ -44,10 +53,14 @@ public static class EngineMetrics
     static EngineMetrics()
     {
         Meter.CreateObservableGauge("tally.processor.lag", ObserveLag, "{record}", "Offsets between the partition's end and the last commit");
+        Meter.CreateObservableGauge("tally.processor.standby.copies", () => Engines.Sum(status => status.Copies), "{partition}", "Partitions of other instances whose state is copied here");
+        Meter.CreateObservableGauge("tally.processor.standby.warm", () => Engines.Sum(status => status.WarmCopies), "{partition}", "Those of them whose copy had everything when last looked at");
         Meter.CreateObservableGauge("tally.processor.restore.progress", Restored, "1", "Part of the changelog that is restored; 1 when nothing is being restored");
     }
 
     private static InstrumentAdvice<double> Buckets => new() { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] };
+
+    private static InstrumentAdvice<long> Sizes(long unit) => new() { HistogramBucketBoundaries = [10 * unit, 100 * unit, 1_000 * unit, 10_000 * unit, 100_000 * unit, 1_000_000 * unit] };
 
     public static KeyValuePair<string, object?> Job(string name) => new("job", name);
 

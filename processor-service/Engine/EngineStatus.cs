@@ -51,6 +51,19 @@ public sealed class EngineStatus(TimeProvider clock)
     /// <summary>The same as a part of one; 1 when nothing is being restored.</summary>
     public double RestoredPart => Now != Phase.Restoring || Restored.Total == 0 ? 1 : (double)Restored.Done / Restored.Total;
 
+    /// <summary>Partitions of other instances whose state is copied here.</summary>
+    public int Copies { get; private set; }
+
+    /// <summary>Those of them that had everything when last looked at.</summary>
+    public int WarmCopies { get; private set; }
+
+    /// <summary>The same for people.</summary>
+    public string WarmCopyNames { get; private set; } = "";
+
+    /// <param name="copies">Partitions whose state is copied.</param>
+    /// <param name="warm">Those that are up to date, in order.</param>
+    public void Copied(int copies, IReadOnlyCollection<int> warm) => (Copies, WarmCopies, WarmCopyNames) = (copies, warm.Count, string.Join(",", warm));
+
     /// <summary>Why it waits, for people.</summary>
     public string Reason { get; set; } = "";
 

@@ -16,6 +16,7 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
     private long _duplicate;
     private long _asOfMs;
     private long _lastAppendMs;
+    private long _readBytes;
     private long _sinceMs;
     private (long Counted, long Duplicate, long Dead) _told;
 
@@ -82,6 +83,7 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
                 break;
         }
         NextOffset = record.Offset + 1;
+        _readBytes += record.Key.Length + record.Value.Length;
         _lastAppendMs = record.TimestampMs;
         AtEnd = false;
         Uncommitted++;
@@ -135,6 +137,8 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
         if (duplicate > _told.Duplicate) EngineMetrics.Events.Add(duplicate - _told.Duplicate, ofJob, EngineMetrics.Duplicate);
         if (dead > _told.Dead) EngineMetrics.Events.Add(dead - _told.Dead, ofJob, EngineMetrics.DeadLettered);
         _told = (counted, duplicate, dead);
+        EngineMetrics.ReadBytes.Add(_readBytes, ofJob);
+        _readBytes = 0;
         foreach (var (name, count) in LastProgress!.Counters)
         {
             if (count > _toldCounters.GetValueOrDefault(name)) EngineMetrics.JobCounts.Add(count - _toldCounters.GetValueOrDefault(name), ofJob, EngineMetrics.Count(name));

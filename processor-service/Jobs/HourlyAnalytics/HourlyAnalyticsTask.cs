@@ -30,6 +30,7 @@ public sealed class HourlyAnalyticsTask : IJobTask
     private readonly List<Deferred> _deferred = [];
     private HourState? _latest;
     private KeyedBy _keyedBy;
+    private long _late;
 
     public HourlyAnalyticsTask(
         int partition, int partitionCount, int generation, int chunkHashes, UserHasher hasher, StateStore? store = null, TimeSpan? retention = null,
@@ -41,6 +42,9 @@ public sealed class HourlyAnalyticsTask : IJobTask
         _local = store?.Open("hourly-analytics", partition);
         _memory = store is null ? new PartitionHours() : null;
     }
+
+    /// <summary>Counter in progress and metrics: events of an hour before the one in which they were appended.</summary>
+    public const string LateCounter = "late";
 
     public ILocalState? Local => _local;
 
@@ -67,6 +71,7 @@ public sealed class HourlyAnalyticsTask : IJobTask
         Settle(restoring: true);
         _retention.Resume(progress.LastAppendMs);
         _keyedBy = progress.KeyedBy;
+        _late = progress.Counters.TryGetValue(LateCounter, out var late) ? late : 0;
         return progress.KeyFingerprint == _hasher.Fingerprint
             ? null
             : $"the hash key changed: every user would count as new; set HashKey:File to the key with fingerprint {progress.KeyFingerprint} "
@@ -77,6 +82,7 @@ public sealed class HourlyAnalyticsTask : IJobTask
     {
         progress.KeyFingerprint = _hasher.Fingerprint;
         progress.KeyedBy = _keyedBy;
+        if (_late > 0) progress.Counters[LateCounter] = _late;
     }
 
     public Outcome Process(in LogRecord record)
@@ -135,6 +141,7 @@ public sealed class HourlyAnalyticsTask : IJobTask
     {
         var number = Shared.Contracts.Hours.Of(fields.TimestampMs);
         var arrivedMs = _retention.Saw(timestampMs);
+        if (number < Shared.Contracts.Hours.Of(arrivedMs)) _late++;
         if (Hours.Dropped.Contains(number))
             return Outcome.DeadLetter(
                 DeadLetterReasons.HourExpired, "The state of the event's hour was dropped (State:Retention): whether it counts can no longer be told.");

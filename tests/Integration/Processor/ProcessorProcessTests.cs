@@ -62,6 +62,44 @@ public sealed class ProcessorProcessTests
             (await Ready(http)).Contains("Healthy (engine native: partitions 0,1,2,3)", StringComparison.Ordinal));
     }
 
+    [Test]
+    public async Task Metrics_tell_lag_rates_commits_transactions_state_dead_letters_and_late_events()
+    {
+        await using var broker = await TestBroker.StartAsync();
+        var topics = new AnalyticsTopics(broker.BootstrapServers, 4);
+        await topics.CreateAsync();
+        topics.Produce(new Random(1), 3_000, poison: 5);
+        var port = FreePort.Next();
+        await using var processor = Start(broker.BootstrapServers, port);
+        topics.ReadHoursWhenAllIsCounted();
+        using var http = Client(port);
+        string[] lines = [];
+        double Sum(string metric, string label = "") => lines.Where(line => line.StartsWith(metric, StringComparison.Ordinal) && line[metric.Length] is ' ' or '{' && line.Contains(label, StringComparison.Ordinal))
+            .Sum(line => double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture));
+        await Eventually.HoldsAsync("all is told", TimeSpan.FromSeconds(20), async () =>
+        {
+            lines = (await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Split('\n');
+            return Sum("tally_processor_events_total") >= 3_005 && Sum("tally_processor_lag") == 0;
+        });
+        var analytics = "job=\"hourly-analytics\"";
+        Assert.Multiple(() =>
+        {
+            Assert.That(lines.Count(line => line.StartsWith("tally_processor_lag{", StringComparison.Ordinal) && line.Contains(analytics, StringComparison.Ordinal)), Is.EqualTo(4), "a lag for each partition");
+            Assert.That(Sum("tally_processor_events_total", analytics), Is.EqualTo(3_005));
+            Assert.That(Sum("tally_processor_events_total", "dead_lettered"), Is.EqualTo(5));
+            Assert.That(Sum("tally_processor_job_counts_total", "late"), Is.EqualTo(3_000), "the hours of these events are those of 1970");
+            Assert.That(Sum("tally_processor_read_bytes_total"), Is.InRange(3_000 * 30, 3_000 * 100));
+            Assert.That(Sum("tally_processor_commits_total", "committed"), Is.GreaterThan(0));
+            Assert.That(Sum("tally_processor_commit_duration_seconds_count"), Is.GreaterThan(0));
+            Assert.That(Sum("tally_processor_transaction_records_sum"), Is.GreaterThan(24 + 5));
+            Assert.That(Sum("tally_processor_transaction_size_bytes_sum"), Is.GreaterThan(24 * 20));
+            Assert.That(Sum("tally_processor_state_memory_bytes"), Is.GreaterThan(600 * 16));
+            Assert.That(lines, Has.Some.StartsWith("tally_processor_state_files_bytes "));
+            Assert.That(lines, Has.Some.StartsWith("tally_processor_restore_progress_ratio 1"));
+            Assert.That(lines, Has.Some.StartsWith("tally_processor_standby_copies 0"));
+        });
+    }
+
     [TestCase("Processor__Engine", "streamiz", "Processor:Engine is streamiz, which is not part of this build")]
     [TestCase("Processor__CommitInterval", "00:01:00", "Processor:CommitInterval must be from 5 milliseconds to 5 seconds")]
     [TestCase("Processor__Typo", "1", "Typo")]
