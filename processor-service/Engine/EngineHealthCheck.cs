@@ -14,11 +14,12 @@ public sealed class EngineHealthCheck(EngineStatus status) : IHealthCheck
     private HealthCheckResult Check()
     {
         var engine = $"engine {status.Engine}";
+        var copies = status.WarmCopies == 0 ? "" : $", warm copies of {status.WarmCopyNames}";
         if (status.SinceLastBeat > SilenceMax) return HealthCheckResult.Unhealthy($"{engine}: no turn of the loop for {(int)status.SinceLastBeat.TotalSeconds} s");
         return status.Now switch
         {
-            EngineStatus.Phase.Running => HealthCheckResult.Healthy($"{engine}: partitions {status.PartitionNames}"),
-            EngineStatus.Phase.Idle => HealthCheckResult.Healthy($"{engine}: joined, other instances have all partitions"),
+            EngineStatus.Phase.Running => HealthCheckResult.Healthy($"{engine}: partitions {status.PartitionNames}{copies}"),
+            EngineStatus.Phase.Idle => HealthCheckResult.Healthy($"{engine}: joined, other instances have all partitions{copies}"),
             EngineStatus.Phase.WaitingForTopics => HealthCheckResult.Unhealthy($"{engine}: topics are missing, run create-topics"),
             EngineStatus.Phase.WaitingForBroker => HealthCheckResult.Unhealthy($"{engine}: the broker does not answer"),
             EngineStatus.Phase.Restoring => HealthCheckResult.Unhealthy(

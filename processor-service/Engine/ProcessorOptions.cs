@@ -64,6 +64,12 @@ public sealed class ProcessorOptions
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00", ErrorMessage = "Processor:SessionTimeout must be from 1 second to 5 minutes.")]
     public TimeSpan SessionTimeout { get; set; } = TimeSpan.FromSeconds(6);
 
+    /// <summary>
+    /// Keeps copies of the state of all partitions that other instances count, warm from their changelog, so that taking one over takes
+    /// moments. They share <c>State:MemoryBudget</c> and disk with the own ones.
+    /// </summary>
+    public bool Standby { get; set; }
+
     /// <summary>Counts of another generation are not ours; a rebuild raises it and writes under topics of its own. 1 to 1,000,000.</summary>
     [Range(1, 1_000_000, ErrorMessage = "Processor:Generation must be from 1 to 1000000.")]
     public int Generation { get; set; } = 1;

@@ -28,6 +28,7 @@ public sealed partial class Session : IAssignmentListener
     private readonly TaskStart _start;
     private readonly Commit _commit;
     private readonly Snapshots _snapshots;
+    private readonly Standby? _standby;
     private readonly TaskTable _tasks;
     private readonly Dictionary<int, PartitionTask> _parked = [];
     private readonly BatchTrace _trace;
@@ -38,6 +39,7 @@ public sealed partial class Session : IAssignmentListener
     private long _deadLetterBytes;
     private long _drainedAtMs;
     private bool _drained;
+    private bool _standbyWaits;
 
     public Session(IBroker broker, IJob job, ProcessorOptions options, int partitionCount, EngineStatus status, TimeProvider clock, ILogger logger)
     {
@@ -53,6 +55,7 @@ public sealed partial class Session : IAssignmentListener
         _trace = new BatchTrace(EngineMetrics.Activities, job.Topics.Input, options.Group, clock);
         _commit = new Commit(job.Name, clock);
         _snapshots = new Snapshots(broker, job.Topics.Changelog, clock, logger);
+        _standby = options.Standby ? new Standby(broker, job, _start, partitionCount, status, clock, logger) : null;
     }
 
     /// <summary>Transactions committed so far.</summary>
@@ -85,6 +88,7 @@ public sealed partial class Session : IAssignmentListener
             var tasks = _tasks.All.Concat(_parked.Values).ToArray();
             Drop(_status.Partitions);
             foreach (var task in tasks) task.Dispose();
+            _standby?.Dispose();
         }
     }
 
@@ -93,9 +97,14 @@ public sealed partial class Session : IAssignmentListener
         if (partitions.Count > 0)
         {
             _status.Enter(EngineStatus.Phase.Restoring);
-            foreach (var task in _start.Start(_input, partitions, _parked, _stopping)) _tasks.Add(task);
+            foreach (var task in _start.Start(_input, partitions, _parked, _standby, _stopping)) _tasks.Add(task);
+        }
+        else
+        {
+            foreach (var task in _parked.Values) task.Dispose();
         }
         _parked.Clear();
+        _standby?.Follow(partitions);
         Owns();
         return [.. partitions.Select(p => _tasks[p]!.NextOffset)];
     }
@@ -118,7 +127,7 @@ public sealed partial class Session : IAssignmentListener
     private void Turn()
     {
         _status.Beat();
-        var wait = _pacing.Wait(SinceFirst(), _uncommitted, UntilHeartbeat());
+        var wait = _standbyWaits ? TimeSpan.Zero : _pacing.Wait(SinceFirst(), _uncommitted, UntilHeartbeat());
         for (var i = 0; i < RecordsBetweenLooks; i++)
         {
             if (!_input.TryRead(wait, out var record))
@@ -134,6 +143,7 @@ public sealed partial class Session : IAssignmentListener
             || _deadLetterBytes > DeadLetterBytesMax
             || (_drained && UntilHeartbeat() <= TimeSpan.Zero))
             CommitInHand();
+        if (_standby is not null) _standbyWaits = _standby.Turn(idle: _drained);
     }
 
     private void Take(in Broker.LogRecord record)

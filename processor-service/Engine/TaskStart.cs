@@ -26,8 +26,9 @@ public sealed partial class TaskStart(
     /// whose offset still is the group's goes on as it is.
     /// </param>
     /// <param name="cancellation">Ends the wait for the broker.</param>
+    /// <param name="standby">Copies that followed the changelog, if any.</param>
     public IReadOnlyList<PartitionTask> Start(
-        IInputLog input, IReadOnlyList<int> assigned, IReadOnlyDictionary<int, PartitionTask> parked, CancellationToken cancellation)
+        IInputLog input, IReadOnlyList<int> assigned, IReadOnlyDictionary<int, PartitionTask> parked, Standby? standby, CancellationToken cancellation)
     {
         var offsets = StableOffsets(input, assigned, cancellation);
         var kept = assigned.Where((p, i) => parked.TryGetValue(p, out var task) && offsets[i] == task.NextOffset).Select(p => parked[p]).ToArray();
@@ -36,8 +37,11 @@ public sealed partial class TaskStart(
         foreach (var task in parked.Values.Except(kept)) task.Dispose();
         var fresh = assigned.Where(p => !Array.Exists(kept, task => task.Partition == p)).ToArray();
         if (fresh.Length == 0) return kept;
-        return [.. kept, .. Start(fresh, [.. fresh.Select(p => offsets[assigned.ToList().IndexOf(p)])], cancellation)];
+        return [.. kept, .. Start(fresh, [.. fresh.Select(p => offsets[assigned.ToList().IndexOf(p)])], standby, cancellation)];
     }
+
+    /// <summary>A task that is empty, to be restored up to the changelog's end as of now.</summary>
+    public PartitionRestore NewRestore(int partition) => NewRestore(partition, broker.QueryEnds(job.Topics.Changelog, partition));
 
     /// <summary>A former owner's open transaction keeps its offsets unstable until it ends, by its time-out at the latest.</summary>
     private IReadOnlyList<long?> StableOffsets(IInputLog input, IReadOnlyList<int> partitions, CancellationToken cancellation)
@@ -57,7 +61,7 @@ public sealed partial class TaskStart(
         }
     }
 
-    private List<PartitionTask> Start(int[] partitions, long?[] committed, CancellationToken cancellation)
+    private List<PartitionTask> Start(int[] partitions, long?[] committed, Standby? standby, CancellationToken cancellation)
     {
         var began = clock.GetTimestamp();
         var restores = new List<PartitionRestore>();
@@ -66,7 +70,12 @@ public sealed partial class TaskStart(
             foreach (var partition in partitions)
             {
                 var ends = broker.QueryEnds(job.Topics.Changelog, partition);
-                restores.Add(new PartitionRestore(NewTask(partition), job, partitionCount, ends));
+                if (standby?.Give(partition, ends) is { } copy)
+                {
+                    restores.Add(copy);
+                    continue;
+                }
+                restores.Add(NewRestore(partition, ends));
                 restores[^1].Begin();
             }
             Replay(restores, cancellation);
@@ -100,14 +109,14 @@ public sealed partial class TaskStart(
         return progress;
     }
 
-    private PartitionTask NewTask(int partition) =>
-        new(job, partition, partitionCount, job.CreateTask(partition, partitionCount), _deadLetters);
+    private PartitionRestore NewRestore(int partition, LogEnds ends) =>
+        new(new PartitionTask(job, partition, partitionCount, job.CreateTask(partition, partitionCount), _deadLetters), job, partitionCount, ends);
 
     private void Replay(IReadOnlyList<PartitionRestore> restores, CancellationToken cancellation)
     {
         var open = restores.Where(r => !r.Done).ToDictionary(r => r.Task.Partition);
         if (open.Count == 0) return;
-        using var replay = broker.OpenReplay(job.Topics.Changelog, [.. open.Values.Select(r => new PartitionOffset(r.Task.Partition, r.From))]);
+        using var replay = broker.OpenReplay(job.Topics.Changelog, [.. open.Values.Select(r => new PartitionOffset(r.Task.Partition, r.Position))]);
         var heard = clock.GetTimestamp();
         var told = heard;
         while (open.Count > 0)

@@ -4,14 +4,15 @@ using Tally.ProcessorService.Engine.Broker;
 namespace Tally.Tests.Unit.Processor;
 
 /// <summary>
-/// A broker in memory for one owner at a time: logs with open, committed and aborted transactions, stable offsets, and a hook where
-/// faults strike. Time passes only while somebody waits.
+/// A broker in memory: logs with open, committed and aborted transactions that time out, one group whose members take turns on one
+/// thread, and hooks where faults strike. Time passes only while somebody waits.
 /// </summary>
 public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
 {
     private readonly Dictionary<string, List<Entry>[]> _topics = [];
     private readonly Dictionary<int, long> _offsets = [];
-    private Transactions? _owner;
+    private readonly Dictionary<int, string> _members = [];
+    private readonly Dictionary<string, Transactions> _owners = [];
 
     public enum State { Open, Committed, Aborted }
 
@@ -29,6 +30,18 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
 
     /// <summary>Called whenever a reader finds nothing.</summary>
     public Action Idle { get; set; } = () => { };
+
+    /// <summary>Which process calls: each has a transactional id of its own.</summary>
+    public string Process { get; set; } = "a";
+
+    /// <summary>What the group gives a member that joins.</summary>
+    public IReadOnlyList<int> Gives { get; set; } = [.. Enumerable.Range(0, partitions)];
+
+    /// <summary>Asked at each read of the input: null, or what the member has from now on. What others do in between is done in it.</summary>
+    public Func<Action, IReadOnlyList<int>?> Rebalances { get; set; } = _ => null;
+
+    /// <summary>Asked at each read of the input: how many records come again, or less than 0 for an answer that is late.</summary>
+    public Func<int> Answers { get; set; } = () => 0;
 
     public List<Entry> Log(string topic, int partition)
     {
@@ -55,13 +68,27 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
 
     public IInputLog OpenInput(string topic, IAssignmentListener listener) => new Input(this, topic, listener);
 
-    public IRecordLog OpenReplay(string topic, IReadOnlyCollection<PartitionOffset> from) => new Reader(this, topic, from);
+    public IRecordLog OpenReplay(string topic, IReadOnlyCollection<PartitionOffset> from)
+    {
+        Replays.AddRange(from.Select(at => (topic, at)));
+        return new Reader(this, topic, from);
+    }
+
+    /// <summary>Where reading outside of the group began, each time.</summary>
+    public List<(string Topic, PartitionOffset From)> Replays { get; } = [];
 
     public ITransactionLog OpenTransactions(CancellationToken cancellation)
     {
         Step("init");
-        _owner?.End(State.Aborted);
-        return _owner = new Transactions(this);
+        if (_owners.TryGetValue(Process, out var former)) former.End(State.Aborted);
+        return _owners[Process] = new Transactions(this, Process);
+    }
+
+    /// <summary>Time passes: what was open for too long is aborted, and its producer fenced.</summary>
+    public void Wait(TimeSpan time)
+    {
+        clock.Advance(time);
+        foreach (var transactions in _owners.Values) transactions.EndIfTooOld();
     }
 
     public void Dispose()
@@ -95,7 +122,7 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
                 record = new LogRecord { Partition = partition, Offset = position, IsEnd = true };
                 return true;
             }
-            clock.Advance(wait);
+            broker.Wait(wait);
             broker.Idle();
             record = default;
             return false;
@@ -105,9 +132,17 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
         {
         }
 
-        protected void Assign(int partition, long offset) => _positions[partition] = offset;
+        protected void Assign(IReadOnlyList<int> partitions, IReadOnlyList<long> offsets)
+        {
+            _positions.Clear();
+            _toldEnd.Clear();
+            for (var i = 0; i < partitions.Count; i++) _positions[partitions[i]] = offsets[i];
+        }
 
-        private ManualClock clock => broker.Clock;
+        protected void Repeat(int records)
+        {
+            foreach (var partition in _positions.Keys.ToArray()) _positions[partition] = Math.Max(0, _positions[partition] - records);
+        }
 
         private static LogRecord Record(int partition, long offset, Entry entry) => new()
         {
@@ -126,17 +161,21 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
 
     private sealed class Input(MemoryBroker broker, string topic, IAssignmentListener listener) : Reader(broker, topic, []), IInputLog
     {
-        private bool _assigned;
+        private readonly string _process = broker.Process;
+        private IReadOnlyList<int>? _has;
 
         public override bool TryRead(TimeSpan wait, out LogRecord record)
         {
-            if (!_assigned)
+            if (_has is null) Take(Broker.Gives);
+            else if (Broker.Rebalances(Give) is { } now) Take(now);
+            var answer = Broker.Answers();
+            if (answer < 0)
             {
-                _assigned = true;
-                var all = Enumerable.Range(0, Broker.Partitions).ToArray();
-                var offsets = listener.Assigned(all);
-                foreach (var p in all) Assign(p, offsets[p]);
+                Broker.Wait(wait);
+                record = default;
+                return false;
             }
+            if (answer > 0) Repeat(answer);
             return base.TryRead(wait, out record);
         }
 
@@ -144,23 +183,48 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
 
         public long? LastKnownEnd(int partition) => null;
 
-        public void Abandon(bool fenced)
+        public void Abandon(bool fenced) => Leave();
+
+        public void Close()
         {
+            Give();
+            Leave();
         }
 
-        public void Close() => listener.Revoked([.. Enumerable.Range(0, Broker.Partitions)]);
+        private void Give()
+        {
+            if (_has is { } has) listener.Revoked(has);
+            Leave();
+        }
+
+        private void Leave()
+        {
+            foreach (var partition in _has ?? [])
+                if (Broker._members.GetValueOrDefault(partition) == _process) Broker._members.Remove(partition);
+            _has = [];
+        }
+
+        private void Take(IReadOnlyList<int> partitions)
+        {
+            foreach (var partition in partitions) Broker._members[partition] = _process;
+            _has = partitions;
+            Assign(partitions, listener.Assigned(partitions));
+        }
     }
 
-    private int Partitions => partitions;
-
-    private sealed class Transactions(MemoryBroker broker) : ITransactionLog
+    private sealed class Transactions(MemoryBroker broker, string process) : ITransactionLog
     {
+        private static readonly TimeSpan TimeOut = TimeSpan.FromSeconds(10);
+
         private readonly List<Entry> _open = [];
+        private long _begun;
+        private bool _fenced;
 
         public void Begin()
         {
             Check("begin");
             Assert.That(_open, Is.Empty, "one transaction at a time");
+            _begun = broker.Clock.NowMs;
         }
 
         public void Write(string topic, int partition, in OutputRecord record)
@@ -174,6 +238,11 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
         public void Commit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit)
         {
             Check("before commit");
+            if (offsets.Any(at => broker._members.GetValueOrDefault(at.Partition) != process))
+            {
+                End(State.Aborted);
+                throw new MigratedException("the group gave the partitions to somebody else");
+            }
             foreach (var at in offsets) broker._offsets[at.Partition] = at.Offset;
             End(State.Committed);
             Check("after commit");
@@ -185,14 +254,29 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
             _open.Clear();
         }
 
+        public void EndIfTooOld()
+        {
+            if (_open.Count == 0 || broker.Clock.NowMs - _begun < (long)TimeOut.TotalMilliseconds) return;
+            End(State.Aborted);
+            _fenced = true;
+        }
+
         public void Dispose()
         {
         }
 
         private void Check(string step)
         {
-            if (broker._owner != this) throw new MigratedException("fenced");
+            CheckOwner();
             broker.Step(step);
+            // Somebody may have come while we were held up.
+            CheckOwner();
+        }
+
+        private void CheckOwner()
+        {
+            if (_fenced) throw new CorruptedException("the transaction timed out");
+            if (broker._owners[process] != this) throw new MigratedException("fenced");
         }
     }
 }

@@ -20,6 +20,7 @@ public sealed class Simulation : IDisposable
     public static readonly TopicNames Topics = new();
 
     private StateStore? _store;
+    private StateStore? _otherStore;
 
     public Simulation() => Broker = new MemoryBroker(Partitions, Clock);
 
@@ -57,7 +58,8 @@ public sealed class Simulation : IDisposable
     public void EndProcess()
     {
         _store?.Dispose();
-        _store = null;
+        _otherStore?.Dispose();
+        (_store, _otherStore) = (null, null);
     }
 
     /// <returns>True when the session ended in order, false when a fault ended it.</returns>
@@ -70,18 +72,54 @@ public sealed class Simulation : IDisposable
             whenIdle?.Invoke();
             if (Clock.GetUtcNow() >= until) stop.Cancel();
         };
-        if (State is not null) _store ??= new StateStore(State, "sim", Files, new InlineWorker(), Clock, NullLogger.Instance, leafHashes: 16);
-        var job = new HourlyAnalyticsJob(Topics, hasher ?? Events.Hasher, Options.Generation, Options.ChunkHashes, _store, State?.Retention, Clock);
-        var session = new Session(Broker, job, Options, Partitions, Status = new EngineStatus(Clock), Clock, NullLogger.Instance);
+        if (State is not null) _store ??= NewStore("sim");
+        var session = NewSession(_store, hasher, Status = new EngineStatus(Clock));
         try
         {
             session.Run(stop.Token);
             return true;
         }
-        catch (SessionEndException)
+        catch (Exception e) when (e is SessionEndException or OperationCanceledException)
+        {
+            // Asked to stop while it was restoring it has not counted everything either.
+            return false;
+        }
+    }
+
+    /// <summary>Another process counts some partitions for a while, in the middle of what this one does.</summary>
+    /// <returns>False when a fault ended it.</returns>
+    public bool RunOther(IReadOnlyList<int> partitions)
+    {
+        var (idle, gives, rebalances, process) = (Broker.Idle, Broker.Gives, Broker.Rebalances, Broker.Process);
+        (Broker.Process, Broker.Gives, Broker.Rebalances) = ("b", partitions, _ => null);
+        using var stop = new CancellationTokenSource();
+        var until = Clock.GetUtcNow() + TimeSpan.FromMilliseconds(300);
+        Broker.Idle = () =>
+        {
+            if (Clock.GetUtcNow() >= until) stop.Cancel();
+        };
+        if (State is not null) _otherStore ??= NewStore("other");
+        try
+        {
+            NewSession(_otherStore, null, new EngineStatus(Clock)).Run(stop.Token);
+            return true;
+        }
+        catch (Exception e) when (e is SessionEndException or OperationCanceledException)
         {
             return false;
         }
+        finally
+        {
+            (Broker.Idle, Broker.Gives, Broker.Rebalances, Broker.Process) = (idle, gives, rebalances, process);
+        }
+    }
+
+    private StateStore NewStore(string name) => new(State!, name, Files, new InlineWorker(), Clock, NullLogger.Instance, leafHashes: 16);
+
+    private Session NewSession(StateStore? store, UserHasher? hasher, EngineStatus status)
+    {
+        var job = new HourlyAnalyticsJob(Topics, hasher ?? Events.Hasher, Options.Generation, Options.ChunkHashes, store, State?.Retention, Clock);
+        return new Session(Broker, job, Options, Partitions, status, Clock, NullLogger.Instance);
     }
 
     /// <returns>How many of the records are poison.</returns>

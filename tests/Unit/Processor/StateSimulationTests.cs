@@ -4,8 +4,9 @@ using Tally.ProcessorService.State;
 namespace Tally.Tests.Unit.Processor;
 
 /// <summary>
-/// Broker faults, disk faults, ends of the process and power cuts strike where the seed says, with a budget so small that everything
-/// goes to disk and a snapshot at every commit: the numbers must be those of a plain recount.
+/// Broker faults, disk faults, ends of the process and power cuts strike where the seed says, partitions move to another process and
+/// back, a process is held up until somebody else has its partitions, answers come late or again, with a budget so small that
+/// everything goes to disk and a snapshot at every commit: the numbers must be those of a plain recount.
 /// </summary>
 public sealed class StateSimulationTests
 {
@@ -13,7 +14,7 @@ public sealed class StateSimulationTests
     private static IEnumerable<int> Seeds()
     {
         static int Setting(string name, int otherwise) => int.TryParse(Environment.GetEnvironmentVariable(name), out var number) ? number : otherwise;
-        return Enumerable.Range(Setting("SIMULATION_FROM", 1), Setting("SIMULATION_SEEDS", 200));
+        return Enumerable.Range(Setting("SIMULATION_FROM", 1), Setting("SIMULATION_SEEDS", 1000));
     }
 
     [Test]
@@ -42,12 +43,37 @@ public sealed class StateSimulationTests
         {
             State = new StateOptions { Directory = "state", MemoryBudget = random.Next(4) == 0 ? 1 << 20 : random.Next(2_000, 20_000), SnapshotInterval = TimeSpan.Zero },
         };
+        simulation.Options.Standby = random.Next(2) == 0;
         var faults = 0;
         simulation.Broker.Step = _ =>
         {
             if (faults == 0 || random.Next(120) > 0) return;
             faults--;
-            throw random.Next(2) == 0 ? new CorruptedException("struck") : new MigratedException("struck");
+            switch (random.Next(3))
+            {
+                case 0:
+                    throw new CorruptedException("struck");
+                case 1:
+                    throw new MigratedException("struck");
+                case 2 when simulation.Broker.Process == "a":
+                    // Held up for so long that its transaction was ended and another process has all its partitions.
+                    simulation.Broker.Wait(TimeSpan.FromSeconds(random.Next(1, 20)));
+                    simulation.RunOther(All);
+                    break;
+            }
+        };
+        simulation.Broker.Answers = () => faults == 0 || random.Next(60) > 0 ? 0 : random.Next(-1, 5);
+        int[] has = All;
+        simulation.Broker.Rebalances = give =>
+        {
+            var back = has.Length < All.Length && (faults == 0 || random.Next(20) == 0);
+            if (!back && (faults == 0 || random.Next(200) > 0)) return null;
+            give();
+            has = back ? All : [.. All.Where(_ => random.Next(2) == 0)];
+            if (back) return has;
+            faults--;
+            simulation.RunOther([.. All.Except(has)]);
+            return has;
         };
         simulation.Files.Step = _ =>
         {
@@ -61,17 +87,26 @@ public sealed class StateSimulationTests
             faults = random.Next(0, 6);
             while (!TryRun(simulation))
             {
+                has = All;
                 if (random.Next(2) == 0) continue;
                 simulation.EndProcess();
                 if (random.Next(2) == 0) simulation.Files.CutPower(random);
             }
+            has = All;
             if (random.Next(2) == 0) simulation.EndProcess();
+        }
+        // Partitions may still have been with the other process when this one fell idle.
+        faults = 0;
+        while (!TryRun(simulation))
+        {
         }
         if (!simulation.ReadHours().OrderBy(h => h.Key).SequenceEqual(simulation.Oracle.Hours.OrderBy(h => h.Key)))
             throw new InvalidDataException($"the hours are {string.Join(" ", simulation.ReadHours())} instead of {string.Join(" ", simulation.Oracle.Hours)}");
         if (simulation.Outcomes() != simulation.Produced) throw new InvalidDataException($"{simulation.Outcomes()} outcomes of {simulation.Produced} records");
         if (simulation.DeadLetters().Count() != simulation.Poison) throw new InvalidDataException("poison was lost or repeated");
     }
+
+    private static readonly int[] All = [.. Enumerable.Range(0, Simulation.Partitions)];
 
     private static bool TryRun(Simulation simulation)
     {
