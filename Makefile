@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo frames-stdin feed-flows chaos-flows test chaos chaos-broker chaos-services fuzz clients simulate bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin feed-flows chaos-flows test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -28,7 +28,7 @@ feed-flows: ## arrays of flows straight into Kafka, with progress and records a 
 test: ## unit, property, integration and end-to-end tests
 	@deploy/test.sh
 
-chaos: chaos-broker chaos-services ## both of the next two
+chaos: chaos-broker chaos-services chaos-engine ## kills, freezes and stops of all parts
 
 chaos-broker: ## kill -9 of local-broker under load (KILLS=50 SEED=n)
 	@KILLS=$${KILLS:-50} HANG_TIMEOUT=15m SUITES=Integration FILTER=KillTests deploy/test.sh
@@ -38,6 +38,9 @@ chaos-services: ## the fault tests again and again, services started in orders d
 
 chaos-flows: ## a hundred thousand reads of flows beside writers, and a million flows of one hour in bounded memory (FLOW_READS=100000)
 	@FLOW_READS=$${FLOW_READS:-100000} FLOW_ROWS=$${FLOW_ROWS:-1000000} HANG_TIMEOUT=20m SUITES=EndToEnd FILTER=Flows deploy/test.sh
+
+chaos-engine: ## processors and brokers killed, frozen, stopped under load (BROKERS=local|kafka|kafka3 EVENTS=2000000 STRIKES=40 SEED=n)
+	@CHAOS_BROKERS=$${BROKERS:-local} EVENTS=$${EVENTS:-2000000} STRIKES=$${STRIKES:-40} HANG_TIMEOUT=20m SUITES=Integration FILTER=EngineChaosTests deploy/test.sh
 
 fuzz: ## broken requests and record batches against local-broker's decoders (COUNT=1000000 SEED=n)
 	@COUNT=$${COUNT:-1000000} HANG_TIMEOUT=20m SUITES=Unit FILTER=LocalBroker.Fuzz deploy/test.sh

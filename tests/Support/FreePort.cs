@@ -20,4 +20,31 @@ public static class FreePort
                 if (Given.Add(port)) return port;
         }
     }
+
+    /// <summary>A port beside which those at the given distances are free too, for programs that take several.</summary>
+    public static int NextWith(params int[] distances)
+    {
+        // Below the ports that the system hands out by itself.
+        for (var port = 20_000 + (Environment.ProcessId % 100 * 40); port < 30_000; port += 40)
+        {
+            lock (Given)
+                if (Given.Contains(port) || !Array.TrueForAll([0, .. distances], d => IsFree(port + d)) || !Given.Add(port)) continue;
+            return port;
+        }
+        throw new InvalidOperationException("No block of ports is free.");
+    }
+
+    private static bool IsFree(int port)
+    {
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
 }

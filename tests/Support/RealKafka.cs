@@ -4,8 +4,8 @@ using System.Globalization;
 namespace Tally.Tests.Support;
 
 /// <summary>
-/// Apache Kafka itself, by the script of shared/kafka (or KAFKA_HOME_FOR_TESTS) where it is there and Java runs. One broker with a
-/// folder and a port of its own.
+/// Apache Kafka itself, by the script of shared/kafka (or KAFKA_HOME_FOR_TESTS) where it is there and Java runs. One broker, or three,
+/// with a folder and ports of its own.
 /// </summary>
 public sealed class RealKafka : IKillable
 {
@@ -13,19 +13,29 @@ public sealed class RealKafka : IKillable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tally-kafka-");
     private readonly int _port;
     private readonly string[] _settings;
+    private readonly int _brokers;
     private bool _started;
+
+    /// <summary>So many brokers on ports of their own; each partition is kept by up to three of them.</summary>
+    public static RealKafka Cluster(int brokers, params string[] settings) =>
+        new(FreePort.NextWith([.. Enumerable.Range(0, brokers).SelectMany<int, int>(n => [n * 10, (n * 10) + 1])]), brokers, settings);
 
     /// <param name="port">Its port; the next one is the controller's.</param>
     /// <param name="settings">Of the broker, such as <c>num.partitions=2</c>.</param>
     public RealKafka(int port, params string[] settings)
+        : this(port, 1, settings)
+    {
+    }
+
+    private RealKafka(int port, int brokers, string[] settings)
     {
         _script = Script() ?? throw new InvalidOperationException("There is no Kafka here; ask Reason() first.");
-        (_port, _settings) = (port, settings);
+        (_port, _brokers, _settings) = (port, brokers, settings);
     }
 
     public string Name => "kafka";
 
-    public string Bootstrap => $"127.0.0.1:{_port}";
+    public string Bootstrap => string.Join(',', Enumerable.Range(0, _brokers).Select(n => $"127.0.0.1:{_port + (n * 10)}"));
 
     public bool Running { get; private set; }
 
@@ -43,7 +53,7 @@ public sealed class RealKafka : IKillable
     /// <summary>Starts it and waits until it answers.</summary>
     public void Start()
     {
-        Run(_started ? "revive" : string.Join(' ', ["start", .. _settings.Select(s => $"--set '{s}'")]));
+        Run(_started ? "revive" : string.Join(' ', ["start", $"--brokers {_brokers}", .. _settings.Select(s => $"--set '{s}'")]));
         _started = Running = true;
     }
 
@@ -53,6 +63,18 @@ public sealed class RealKafka : IKillable
         Running = false;
         return Task.CompletedTask;
     }
+
+    /// <summary>kill -9 of one broker, counted from 1.</summary>
+    public void Kill(int broker) => Run($"kill {broker}");
+
+    /// <summary>Starts a killed one again and waits until it answers.</summary>
+    public void Revive(int broker) => Run($"revive {broker}");
+
+    /// <summary>SIGSTOP.</summary>
+    public void Pause(int broker) => Run($"pause {broker}");
+
+    /// <summary>SIGCONT.</summary>
+    public void Resume(int broker) => Run($"resume {broker}");
 
     public ValueTask DisposeAsync()
     {

@@ -11,6 +11,7 @@ public sealed partial class ServiceProcess : IKillable
     private const int SigCont = 18;
     private const int SigStop = 19;
     private const int LinesKept = 400;
+    private const string Begins = "--- starts";
 
     private readonly string _file;
     private readonly string[] _arguments;
@@ -35,6 +36,9 @@ public sealed partial class ServiceProcess : IKillable
 
     public string Log => $"--- {Name}\n{string.Join('\n', _lines)}";
 
+    /// <summary>What it said since its last start.</summary>
+    public string LogOfThisLife => Log[Math.Max(0, Log.LastIndexOf(Begins, StringComparison.Ordinal))..];
+
     public static ServiceProcess Of(string name, string project, IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
         new(name, "dotnet", [BuiltProgram.Dll(project), .. arguments], environment);
 
@@ -46,6 +50,7 @@ public sealed partial class ServiceProcess : IKillable
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += (_, e) => Keep(e.Data);
         _process.ErrorDataReceived += (_, e) => Keep(e.Data);
+        Keep(Begins);
         _process.Start();
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
