@@ -40,6 +40,8 @@ public static class ProcessorServices
         }
         services.AddValidatedOptions<FlowsOptions>(FlowsOptions.Section);
         builder.AddJob("flows", Flows);
+        // Each engine may take seconds to end when the broker is away.
+        services.Configure<HostOptions>(host => host.ServicesStopConcurrently = true);
         return builder;
     }
 

@@ -12,7 +12,9 @@ public abstract partial class DedicatedLoop(string name, IHostApplicationLifetim
 {
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Thread? _thread;
     private long _lastBeat;
+    private int _disposed;
 
     /// <summary>Time since the loop last called <see cref="Beat"/>; health checks read it.</summary>
     public TimeSpan SinceLastBeat => clock.GetElapsedTime(Interlocked.Read(ref _lastBeat));
@@ -20,7 +22,8 @@ public abstract partial class DedicatedLoop(string name, IHostApplicationLifetim
     public Task StartAsync(CancellationToken cancellationToken)
     {
         Beat();
-        new Thread(Main) { IsBackground = true, Name = name }.Start();
+        _thread = new Thread(Main) { IsBackground = true, Name = name };
+        _thread.Start();
         return Task.CompletedTask;
     }
 
@@ -30,8 +33,16 @@ public abstract partial class DedicatedLoop(string name, IHostApplicationLifetim
         await _ended.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// Waits for the loop, however long that takes: what was made before it is disposed after it, and native clients and memory that
+    /// are disposed under a running loop end the process by a fault.
+    /// </summary>
     public void Dispose()
     {
+        // A container that knows it under two names does so twice.
+        if (Interlocked.Exchange(ref _disposed, 1) == 1) return;
+        _stopping.Cancel();
+        _thread?.Join();
         _stopping.Dispose();
         GC.SuppressFinalize(this);
     }
