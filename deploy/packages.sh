@@ -39,7 +39,7 @@ fail() { # the first thing that the package source said, and what to do
 
 for set in full mirror; do
   code=0
-  timeout "${RESTORE_LIMIT:-180}" dotnet restore "$probe/probe.csproj" -p:TallyPackages=$set > "$probe/$set.log" 2>&1 || code=$?
+  timeout "${RESTORE_LIMIT:-180}" dotnet restore "$probe/probe.csproj" -nodeReuse:false -p:TallyPackages=$set > "$probe/$set.log" 2>&1 || code=$?
   if [ $code = 0 ]; then
     printf '<Project>\n  <PropertyGroup>\n    <TallyPackages>%s</TallyPackages>\n  </PropertyGroup>\n</Project>\n' $set > "$choice.tmp"
     mv "$choice.tmp" "$choice"

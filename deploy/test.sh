@@ -14,7 +14,7 @@ need_librdkafka
 need_redis
 
 cd "$root" || exit 1
-dotnet build Tally.slnx -c "$CONFIGURATION" -v quiet --nologo || die "the build failed"
+dotnet build Tally.slnx -c "$CONFIGURATION" -v quiet --nologo -nodeReuse:false || die "the build failed"
 
 run_suite() { # SUITE: its own log; exit code and seconds beside it
   local log=$logs/$1.log begun=$SECONDS code=0

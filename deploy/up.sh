@@ -4,7 +4,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/local/settings.sh"
 . "$here/mode.sh"
-mkdir -p "$run" "$logs"
+data_folder
 choose_mode
 echo "tally: $([ $mode = compose ] && echo "Docker compose" || echo "local mode"), because $why"
 echo $mode > "$chosen"

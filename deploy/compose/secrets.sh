@@ -41,6 +41,7 @@ secret "$password_folder/redis.password" REDIS_PASSWORD "${REDIS_PASSWORD:-}"
 plain REDIS_PASSWORD "$value"
 put "$password_folder/redis.password" $services "$value"
 put "$password_folder/redis.conf" $redis "requirepass $value
+maxmemory 800mb
 maxmemory-policy noeviction
 save 60 1
 dir /data"

@@ -20,7 +20,7 @@ build() {
   local started=$root/artifacts/.build-started
   touch "$started"
   local code=0 limit=${BUILD_LIMIT:-600}
-  (cd "$root" && timeout "$limit" dotnet build deploy/local/Services.proj -c "$CONFIGURATION" -v quiet --nologo) > "$logs/build.log" 2>&1 || code=$?
+  (cd "$root" && timeout "$limit" dotnet build deploy/local/Services.proj -c "$CONFIGURATION" -v quiet --nologo -nodeReuse:false -p:UseSharedCompilation=false) > "$logs/build.log" 2>&1 || code=$?
   [ $code != 124 ] ||
     die "the build took longer than $limit s: a package source may hang; see to \`dotnet nuget list source\` and the network, then run \`make\` again (all of it: $logs/build.log)"
   [ $code = 0 ] || {
@@ -28,7 +28,7 @@ build() {
     said=$(sed -nE 's/.*error (NU[0-9]+: .*)/\1/p' "$logs/build.log" | head -n 1 | sed 's/ \[.*\]$//; s/\.$//' | cut -c 1-300)
     [ -z "$said" ] ||
       die "the package source does not give what Tally needs ($said): see to \`dotnet nuget list source\` and the network, then \`make packages\` and \`make\` again (all of it: $logs/build.log)"
-    grep -m 5 'error' "$logs/build.log" >&2
+    grep -m 5 'error' "$logs/build.log" >&2 || true
     die "the build failed (all of it: $logs/build.log)"
   }
   mv "$started" "$stamp"

@@ -22,11 +22,18 @@ MATERIALIZER=${MATERIALIZER:-1}
 PARTITIONS=${PARTITIONS:-8}
 BOOTSTRAP=${BOOTSTRAP:-}   # host:port of a Kafka of your own; then local-broker is not started
 ARCHIVE=${ARCHIVE:-}       # "Host=…;Database=…;Username=…" of a PostgreSQL of your own; SQLite without
+REDIS_MEMORY=${REDIS_MEMORY:-1gb}   # at the limit Redis refuses writes and the archive answers, instead of the system killing it
 CONFIGURATION=Release
 
 run=$DATA/run
 logs=$DATA/logs
 bootstrap=${BOOTSTRAP:-127.0.0.1:$KAFKA_PORT}
+
+data_folder() { # makes it, for nobody else to read, unless it is there
+  [ -d "$DATA" ] || (umask 077 && mkdir -p "$DATA") 2> /dev/null || true
+  mkdir -p "$run" "$logs" "$DATA/redis" "$DATA/broker" 2> /dev/null && [ -w "$run" ] && [ -w "$logs" ] ||
+    die "the data folder $DATA cannot be made or written: see to its rights, or give another with \`make up DATA=folder\`"
+}
 
 whole() { # VARIABLE LEAST MOST
   [[ ${!1} =~ ^[0-9]{1,6}$ ]] && ((10#${!1} >= $2 && 10#${!1} <= $3)) || die "$1 is '${!1}': it must be a whole number from $2 to $3"

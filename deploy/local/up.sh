@@ -7,18 +7,17 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/dependencies.sh"
 . "$here/build.sh"
 
-mkdir -p "$run" "$logs" "$DATA/redis" "$DATA/broker" 2> /dev/null && [ -w "$run" ] && [ -w "$logs" ] ||
-  die "the data folder $DATA cannot be made or written: see to its rights, or give another with \`make up DATA=folder\`"
-chmod 700 "$DATA"
+data_folder
 exec 9> "$run/lock"
 flock -n 9 || die "another \`make up\` is at work in $DATA; wait for it"
 
 need_dotnet
-"$root/deploy/packages.sh"
+# What dotnet leaves behind (build servers) must not keep the lock.
+"$root/deploy/packages.sh" 9>&-
 need_curl
 need_librdkafka
 need_redis
-build
+build 9>&-
 
 hash_key() {
   [ -s "$DATA/hash.key" ] && return 0
@@ -66,18 +65,19 @@ redis_answers() { [ "$(redis-cli -p "$REDIS_PORT" ping 2> /dev/null)" = PONG ]; 
 hash_key
 [ -n "$BOOTSTRAP" ] || begin local-broker "$KAFKA_PORT" KAFKA_PORT dotnet "$(program LocalBroker)" --data "$DATA/broker" --port "$KAFKA_PORT"
 begin redis "$REDIS_PORT" REDIS_PORT redis-server --bind 127.0.0.1 --port "$REDIS_PORT" --dir "$DATA/redis" \
-  --save "60 1" --appendonly no --maxmemory-policy noeviction
+  --save "60 1" --appendonly no --maxmemory "$REDIS_MEMORY" --maxmemory-policy noeviction
 [ -n "$BOOTSTRAP" ] || wait_for local-broker 30 port_answers "$KAFKA_PORT"
 wait_for redis 30 redis_answers
 
 archive="Archive__ConnectionString=${ARCHIVE:-Data Source=$DATA/archive.db}"
 redis="Redis__Endpoints=127.0.0.1:$REDIS_PORT"
-# A newer program may know of more topics than there were.
-if [ ! "$DATA/topics-$PARTITIONS" -nt "$(program ProcessorService)" ] || [ -n "$BOOTSTRAP" ]; then
+# Made again, which harms nothing, when the program that knows them changed or the broker's folder is another one.
+topics=$(cksum < "$(program ProcessorService)")-$(stat -c %i "$DATA/broker")-$PARTITIONS
+if [ -n "$BOOTSTRAP" ] || [ "$(cat "$DATA/topics" 2> /dev/null)" != "$topics" ]; then
   env Kafka__BootstrapServers="$bootstrap" Kafka__Partitions="$PARTITIONS" HashKey__File="$DATA/hash.key" \
     dotnet "$(program ProcessorService)" create-topics --wait 15 >> "$logs/topics.log" 2>&1 ||
     die "the topics could not be made: $(grep -v '^{' "$logs/topics.log" | tail -n 1)"
-  touch "$DATA/topics-$PARTITIONS"
+  echo "$topics" > "$DATA/topics"
 fi
 INSTANCE_SETTING=Processor__Instance instances processor ProcessorService "$PROCESSOR" "$PROCESSOR_PORT" PROCESSOR_PORT HashKey__File="$DATA/hash.key" \
   State__Directory="$DATA/state" Processor__StreamizFolder="$DATA/streamiz"

@@ -12,7 +12,7 @@ public sealed class LocalModeTests
     [TestCase("PARTITIONS", "0", "PARTITIONS is '0': it must be a whole number from 1 to 1024")]
     [TestCase("DATA", "/proc/tally", "the data folder /proc/tally cannot be made or written")]
     public async Task A_wrong_variable_is_named(string variable, string value, string sentence) =>
-        await RefusesAsync("deploy/local/up.sh", sentence, (variable, value));
+        await RefusesAsync("deploy/up.sh", sentence, (variable, value));
 
     [TestCase("#!/bin/sh\necho 8.0.100", "the .NET SDK here is 8.0.100; Tally needs 10")]
     [TestCase("#!/bin/sh\nexit 1", "the .NET SDK here is of another version; Tally needs 10")]
@@ -30,6 +30,29 @@ public sealed class LocalModeTests
         finally
         {
             folder.Delete(recursive: true);
+        }
+    }
+
+    [Test]
+    public async Task What_a_build_leaves_behind_does_not_keep_the_next_start_waiting()
+    {
+        // The build servers of dotnet outlive their build by minutes.
+        const string Dotnet = "#!/bin/sh\n[ \"$1\" = --list-sdks ] && echo '10.0.100 [here]' && exit 0\nsleep 30 > /dev/null 2>&1 &\nexit 1";
+        var machine = Directory.CreateTempSubdirectory("tally-lock-");
+        try
+        {
+            using (var copy = Process.Start("cp", ["-r", Path.Combine(SourceTree.Root, "deploy"), machine.FullName])) await copy.WaitForExitAsync();
+            await File.WriteAllTextAsync(Path.Combine(machine.FullName, "packages.local.props"), "<TallyPackages>mirror</TallyPackages>");
+            var dotnet = Path.Combine(machine.FullName, "dotnet");
+            await File.WriteAllTextAsync(dotnet, Dotnet);
+            if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(dotnet, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+            for (var start = 0; start < 2; start++)
+                await RefusesAsync(Path.Combine(machine.FullName, "deploy/local/up.sh"), "the build failed (all of it: ",
+                    ("PATH", $"{machine.FullName}:{Environment.GetEnvironmentVariable("PATH")}"), ("DATA", Path.Combine(machine.FullName, "data")));
+        }
+        finally
+        {
+            machine.Delete(recursive: true);
         }
     }
 
