@@ -32,6 +32,8 @@ public static class Forwarding
     private static ClusterConfig Cluster(string id, string[] addresses, TimeSpan timeout) => new()
     {
         ClusterId = id,
+        // Kestrel reads headers as UTF-8; what it took is handed on as it came.
+        HttpClient = new HttpClientConfig { RequestHeaderEncoding = "utf-8" },
         HttpRequest = new ForwarderRequestConfig { ActivityTimeout = timeout },
         Destinations = addresses.Index().ToDictionary(a => $"{id}-{a.Index}", a => new DestinationConfig { Address = a.Item }),
     };

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using Tally.Shared.Hosting;
@@ -72,6 +73,11 @@ public static class Forwarding
             // A service that refuses by the headers alone answers before the body comes: its answer arrives instead of a broken pipe.
             request.Headers.ExpectContinue = true;
         }
+        else if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+        {
+            // Without any content the handler would send a request again whose connection broke: an event without an id could count twice.
+            request.Content = new ByteArrayContent([]);
+        }
         foreach (var (name, values) in context.Request.Headers)
         {
             if (HopByHop.Contains(name)) continue;
@@ -108,6 +114,8 @@ public static class Forwarding
             ActivityHeadersPropagator = null,
             ConnectTimeout = TimeSpan.FromSeconds(2),
             Expect100ContinueTimeout = TimeSpan.FromSeconds(5),
+            // Kestrel reads headers as UTF-8; what it took is handed on as it came.
+            RequestHeaderEncodingSelector = static (_, _) => Encoding.UTF8,
         });
 
         public Uri Next(string method)
