@@ -48,6 +48,8 @@ public static class KafkaClientConfig
             ["reconnect.backoff.max.ms"] = "1000",
             ["socket.nagle.disable"] = "true",
             ["log.connection.close"] = "false",
+            // A topic that a client's question brought into being would have the broker's default partition count, not ours.
+            ["allow.auto.create.topics"] = "false",
         };
         foreach (var (key, value) in options.Client) properties[key] = value;
         return properties;

@@ -61,7 +61,8 @@ public static partial class TopicCreation
             Name = name,
             NumPartitions = partitions ?? options.Partitions,
             ReplicationFactor = options.ReplicationFactor,
-            Configs = configs,
+            // With three copies an acknowledged record is on two: else acks=all could mean one broker alone.
+            Configs = options.ReplicationFactor < 3 ? configs : new(configs) { ["min.insync.replicas"] = "2" },
         };
     }
 

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Server;
 using Tally.Tests.Support;
+using Tally.Tests.Support.LocalBroker;
 
 namespace Tally.Tests.Integration.Command;
 
@@ -152,6 +153,22 @@ public sealed class KafkaAwayTests : CommandFixture
         await app.ReadyAsync();
         Assert.That(await app.StatusOfPostAsync("timestamp=2&user=u&click"), Is.EqualTo(HttpStatusCode.NoContent));
         Assert.That(ReadEvents().Select(e => e.TimestampMs), Is.EqualTo(new[] { 2L }));
+    }
+
+    [Test]
+    public async Task A_service_that_starts_before_its_topics_does_not_bring_them_into_being()
+    {
+        await using var broker = await TestBroker.StartAsync(o => o with { AutoCreateTopics = true });
+        await using var app = await CommandApp.StartAsync(broker.BootstrapServers);
+        await Eventually.HoldsAsync("readiness says that the topic is missing", Patience, async () =>
+        {
+            using var answer = await app.Http.GetAsync(new Uri("/health/ready", UriKind.Relative));
+            return (await answer.Content.ReadAsStringAsync()).Contains("topic analytics.events does not exist", StringComparison.Ordinal);
+        });
+        // It would exist by now, with one partition.
+        await broker.CreateTopicAsync(Topic, Partitions);
+        await app.ReadyAsync();
+        Assert.That(await app.StatusOfPostAsync("timestamp=1&user=u&click"), Is.EqualTo(HttpStatusCode.NoContent));
     }
 
     [TestCase("Kafka:Partitions", "4", "has 8 partitions, Kafka:Partitions says 4")]
