@@ -7,8 +7,8 @@ public sealed class IngestOptions
 {
     public const string Section = "Ingest";
 
-    /// <summary>How far in the future an event may lie, 0 to 3650 days. A clock that runs ahead must not open hours for ever.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "3650.00:00:00", ErrorMessage = "Ingest:FutureTolerance must be from 0 to 3650 days.")]
+    /// <summary>How far in the future an event may lie, 0 to 364 days. What Redis can keep in its TTL (at most 365 days). A clock that runs ahead must not open hours for ever.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "364.00:00:00", ErrorMessage = "Ingest:FutureTolerance must be from 0 to 364 days.")]
     public TimeSpan FutureTolerance { get; set; } = TimeSpan.FromDays(1);
 
     /// <summary>Events handed to Kafka and not yet confirmed, 1 to 1,000,000. One more is answered 503.</summary>

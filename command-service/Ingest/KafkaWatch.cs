@@ -16,6 +16,8 @@ public sealed partial class KafkaWatch : DedicatedLoop
     private static readonly TimeSpan IntervalWhileAway = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(5);
+    // Together with a probe less than what readiness takes for being stuck.
+    private static readonly TimeSpan KeyCheckLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan KeyCheckInterval = TimeSpan.FromSeconds(10);
 
     private readonly EventProducer _producer;
@@ -90,7 +92,7 @@ public sealed partial class KafkaWatch : DedicatedLoop
         if (_keyConfirmed || _keyAsked is { } asked && _clock.GetElapsedTime(asked) < KeyCheckInterval) return null;
         try
         {
-            _keyConfirmed = _hashKey.Confirms(ProbeLimit);
+            _keyConfirmed = _hashKey.Confirms(KeyCheckLimit);
             _keyAsked = _clock.GetTimestamp();
             return null;
         }

@@ -106,9 +106,10 @@ public sealed class ProducerSession : IDisposable
     public void Dispose()
     {
         Abandon();
+        // Its thread may be inside Produce.
+        _pump.Dispose();
         _admin.Dispose();
         _producer.Dispose();
-        _pump.Dispose();
     }
 
     /// <summary>A delivery report came in. Called by the client's poll thread alone.</summary>

@@ -50,6 +50,17 @@ public sealed class CommandProcessTests : CommandFixture
         Assert.That(command.Running);
     }
 
+    [Test]
+    public async Task A_progress_record_that_cannot_be_read_is_the_processors_to_judge()
+    {
+        await WriteProgressAsync("unreadable", aborted: 0, [0xff]);
+        await using var command = Command(out var http);
+        using var _ = http;
+        command.Start();
+        await EventsAreTakenAsync(http);
+        Assert.That(command.Running);
+    }
+
     private ServiceProcess Command(out HttpClient http)
     {
         var port = FreePort.Next().ToString(CultureInfo.InvariantCulture);
@@ -69,7 +80,7 @@ public sealed class CommandProcessTests : CommandFixture
     });
 
     /// <summary>What a processor leaves behind: a progress record, then transactions that came to nothing.</summary>
-    private async Task WriteProgressAsync(string fingerprint, int aborted)
+    private async Task WriteProgressAsync(string fingerprint, int aborted, byte[]? instead = null)
     {
         await Broker.CreateTopicAsync("analytics.hours", Partitions);
         using var producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig
@@ -78,7 +89,7 @@ public sealed class CommandProcessTests : CommandFixture
             TransactionalId = "test",
         }).Build();
         producer.InitTransactions(Limit);
-        Write(producer, RecordKeys.Progress(3), new Progress { Partition = 3, NextOffset = 1, KeyFingerprint = fingerprint }.ToByteArray());
+        Write(producer, RecordKeys.Progress(3), instead ?? new Progress { Partition = 3, NextOffset = 1, KeyFingerprint = fingerprint }.ToByteArray());
         producer.CommitTransaction();
         for (var n = 0; n < aborted; n++)
         {
