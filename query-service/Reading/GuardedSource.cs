@@ -79,7 +79,16 @@ public sealed partial class GuardedSource : IDisposable
             if (!await EnterAsync(cancellation).ConfigureAwait(false)) return Outcome.FromException<HourReading>(new SourceBusyException(Name));
             var call = LeaveAfterAsync(hour, cancellation);
             // The client of the mirror package set knows no tokens: the call is left behind, its place is not.
-            return Outcome.FromResult(await call.WaitAsync(cancellation).ConfigureAwait(false));
+            try
+            {
+                return Outcome.FromResult(await call.WaitAsync(cancellation).ConfigureAwait(false));
+            }
+            catch (OperationCanceledException) when (!call.IsCompleted)
+            {
+                // Nobody else will look at how it ends.
+                _ = call.ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+                throw;
+            }
         }
         catch (Exception e)
         {

@@ -33,7 +33,8 @@ public sealed class Reader : IAsyncDisposable
     /// <summary>Every answer that gave a number that was never true.</summary>
     public IReadOnlyCollection<string> Wrong => _wrong;
 
-    public int Answers => _answers;
+    /// <summary>Answers that were not marked stale: only they are held against what had been accepted.</summary>
+    public int Unmarked => _answers - _stale;
 
     public string Summary => $"{_answers} answers, {_stale} of them marked stale, {_refused} refused or broken";
 
