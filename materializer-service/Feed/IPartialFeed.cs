@@ -9,6 +9,9 @@ public interface IPartialFeed : IDisposable
     /// <summary>Waits for the next record at most <paramref name="wait"/>; null when there is none. The listener is called from inside.</summary>
     FeedRecord? Read(TimeSpan wait);
 
+    /// <summary>False while Kafka does not answer; told by <see cref="Read"/>, some seconds after it went silent.</summary>
+    bool Answers { get; }
+
     /// <summary>Goes on reading from <paramref name="position"/>; 0 is the earliest record there is.</summary>
     void Seek(int partition, long position);
 

@@ -9,11 +9,16 @@ namespace Tally.MaterializerService.Feed;
 public sealed partial class KafkaPartialFeed : IPartialFeed
 {
     private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan SilenceBeforeQuestion = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan SignOfLifeLimit = TimeSpan.FromSeconds(1);
 
     private readonly string _topic;
     private readonly string _instance;
     private readonly ILogger _logger;
     private readonly IConsumer<byte[]?, byte[]?> _consumer;
+    private readonly IAdminClient _admin;
+    // The client's own waits run by the system's clock as well.
+    private long _heardAt = TimeProvider.System.GetTimestamp();
     private IFeedListener? _listener;
     private ExceptionDispatchInfo? _fault;
     private volatile Error? _fatal;
@@ -39,8 +44,11 @@ public sealed partial class KafkaPartialFeed : IPartialFeed
             .SetPartitionsRevokedHandler((_, partitions) => Tell(l => l.Revoked([.. partitions.Select(p => p.Partition.Value)])))
             .SetPartitionsLostHandler((_, partitions) => Tell(l => l.Revoked([.. partitions.Select(p => p.Partition.Value)])))
             .Build();
+        _admin = new DependentAdminClientBuilder(_consumer.Handle).Build();
         _consumer.Subscribe(topic);
     }
+
+    public bool Answers { get; private set; } = true;
 
     public FeedRecord? Read(TimeSpan wait)
     {
@@ -54,8 +62,13 @@ public sealed partial class KafkaPartialFeed : IPartialFeed
             Take(e);
         }
         ThrowFaults();
-        if (result is null) return null;
+        if (result is null)
+        {
+            AskForSignOfLife();
+            return null;
+        }
         _lastError = ErrorCode.NoError;
+        Heard(true);
         return new FeedRecord(result.Partition, result.Offset, result.Message.Key, result.Message.Value, result.Message.Headers);
     }
 
@@ -104,7 +117,29 @@ public sealed partial class KafkaPartialFeed : IPartialFeed
     {
         _listener = null;
         Close();
+        _admin.Dispose();
         _consumer.Dispose();
+    }
+
+    /// <summary>A topic without news and a broker that is away look the same to a consumer: nothing comes.</summary>
+    private void AskForSignOfLife()
+    {
+        if (TimeProvider.System.GetElapsedTime(_heardAt) < SilenceBeforeQuestion) return;
+        try
+        {
+            _admin.GetMetadata(_topic, SignOfLifeLimit);
+            Heard(true);
+        }
+        catch (KafkaException)
+        {
+            Heard(false);
+        }
+    }
+
+    private void Heard(bool answers)
+    {
+        _heardAt = TimeProvider.System.GetTimestamp();
+        Answers = answers;
     }
 
     private IEnumerable<TopicPartitionOffset> Assigned(IConsumer<byte[]?, byte[]?> consumer, List<TopicPartition> partitions)

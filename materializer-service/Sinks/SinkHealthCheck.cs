@@ -2,7 +2,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Tally.MaterializerService.Sinks;
 
-/// <summary>Ready while the sink's loop turns, its group is joined and its store takes what is read.</summary>
+/// <summary>Ready while the sink's loop turns, its group is joined, Kafka answers and its store takes what is read.</summary>
 public sealed class SinkHealthCheck(ISink loop) : IHealthCheck
 {
     private static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(15);
@@ -13,6 +13,7 @@ public sealed class SinkHealthCheck(ISink loop) : IHealthCheck
     {
         if (loop.SinceLastBeat > SilenceMax) return HealthCheckResult.Unhealthy($"no turn of the loop for {(int)loop.SinceLastBeat.TotalSeconds} s");
         if (loop.Status.Trouble is { } trouble) return HealthCheckResult.Unhealthy(trouble.ReplaceLineEndings(" "));
+        if (!loop.Status.KafkaAnswers) return HealthCheckResult.Unhealthy("Kafka does not answer");
         return loop.Status.Partitions switch
         {
             null => HealthCheckResult.Unhealthy("not in its group yet"),

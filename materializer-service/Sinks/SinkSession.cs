@@ -112,6 +112,7 @@ public sealed partial class SinkSession<T> : IFeedListener where T : class
         if (_sink.Store.Epoch != _epoch) ApplyLastMinuteAgain();
         if (_batch.IsFull && !_paused) PauseAll();
         var record = _feed.Read(Wait());
+        _status.KafkaAnswers = _feed.Answers;
         if (record is not null) Take(record);
         if (Due(record is null)) Write();
     }

@@ -5,6 +5,7 @@ public sealed class SinkStatus(string name, TimeProvider clock)
 {
     private volatile IReadOnlyList<int>? _partitions;
     private volatile string? _trouble;
+    private volatile bool _kafkaAnswers = true;
     private long _asOfMs;
 
     public string Name => name;
@@ -21,6 +22,13 @@ public sealed class SinkStatus(string name, TimeProvider clock)
     {
         get => _trouble;
         set => _trouble = value;
+    }
+
+    /// <summary>False while Kafka does not answer.</summary>
+    public bool KafkaAnswers
+    {
+        get => _kafkaAnswers;
+        set => _kafkaAnswers = value;
     }
 
     /// <summary>Least as-of of this instance's partitions as last written, Unix time in ms; 0 while one is unknown or there are none.</summary>

@@ -82,6 +82,8 @@ internal sealed class MemoryTopic(int partitions) : IPartialFeedFactory
         private readonly HashSet<int> _paused = [];
         private bool _assigned;
 
+        public bool Answers => true;
+
         public FeedRecord? Read(TimeSpan wait)
         {
             if (topic.LoseNextRead)

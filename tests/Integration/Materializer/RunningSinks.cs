@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Tally.MaterializerService.Feed;
@@ -16,6 +17,9 @@ internal sealed class RunningSinks : IAsyncDisposable
     public Lifetime Life { get; } = new();
 
     public SinkStatus Redis => _loops.Single(l => l.Status.Name == "redis").Status;
+
+    public HealthCheckResult RedisHealth() =>
+        new SinkHealthCheck(_loops.Single(l => l.Status.Name == "redis")).CheckHealthAsync(new HealthCheckContext()).GetAwaiter().GetResult();
 
     public SinkStatus Archive => _loops.Single(l => l.Status.Name == "archive").Status;
 

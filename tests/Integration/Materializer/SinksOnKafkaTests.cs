@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Google.Protobuf;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Tally.MaterializerService.Feed;
@@ -110,6 +111,25 @@ public sealed class SinksOnKafkaTests
         Assert.That(first.Life.Logger.All, Does.Contain("Materializer:Instance=1"));
         Commit();
         await HoldsAsync();
+    }
+
+    [Test]
+    public async Task A_sink_is_ready_only_while_Kafka_answers()
+    {
+        var sinks = await RunAsync("1");
+        Commit();
+        await HoldsAsync();
+        Assert.That(sinks.RedisHealth().Status, Is.EqualTo(HealthStatus.Healthy));
+
+        var port = _broker.Server.Port;
+        var data = _broker.DataDirectory;
+        await _broker.Server.DisposeAsync();
+        await Eventually.HoldsAsync("the sink says so", Patience, () =>
+            Task.FromResult(sinks.RedisHealth() is { Status: HealthStatus.Unhealthy, Description: "Kafka does not answer" }));
+        await using var again = await TestBroker.StartAsync(o => o with { Port = port }, data);
+
+        // Nothing is written meanwhile: the broker's own answer counts, not a processor's heartbeat.
+        await Eventually.HoldsAsync("it is ready again", Patience, () => Task.FromResult(sinks.RedisHealth().Status == HealthStatus.Healthy));
     }
 
     [Test]
