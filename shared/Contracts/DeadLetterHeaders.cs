@@ -20,6 +20,7 @@ public static class DeadLetterHeaders
 public static class DeadLetterReasons
 {
     public const string InvalidEvent = "invalid-event";
+    public const string InvalidColour = "invalid-colour";
     public const string InvalidFlows = "invalid-flows";
     public const string UnknownVersion = "unknown-version";
     public const string MixedKeying = "mixed-keying";

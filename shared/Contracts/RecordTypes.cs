@@ -22,6 +22,7 @@ public static class RecordTypes
     public static readonly byte[] FrameHeld = Encoding.ASCII.GetBytes("frame-held/1");
     public static readonly byte[] FlowArray = Encoding.ASCII.GetBytes("flow-array/1");
     public static readonly byte[] FlowSum = Encoding.ASCII.GetBytes("flow-sum/1");
+    public static readonly byte[] ColoursProgress = Encoding.ASCII.GetBytes("colours-progress/1");
     public static readonly byte[] FlowKeys = Encoding.ASCII.GetBytes("flow-keys/1");
 
     /// <summary>

@@ -13,7 +13,7 @@ public sealed class DescriptorTests
     private static readonly string Folder =
         System.IO.Path.GetFullPath(System.IO.Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "..", "tests", "Unit", "Contracts", "Released"));
 
-    private static readonly FileDescriptor[] Files = [AnalyticsReflection.Descriptor, FlowsReflection.Descriptor, FramesReflection.Descriptor];
+    private static readonly FileDescriptor[] Files = [AnalyticsReflection.Descriptor, FlowsReflection.Descriptor, FramesReflection.Descriptor, ColoursReflection.Descriptor];
 
     private static FileDescriptorProto Today => OfToday(AnalyticsReflection.Descriptor);
 
