@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo frames-stdin feed-flows chaos-flows test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin feed-flows feed-colours chaos-flows test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -24,6 +24,9 @@ frames-stdin: ## count unique users of frames from standard input: zcat frames.j
 
 feed-flows: ## arrays of flows straight into Kafka, with progress and records a second (COUNT=1000000 ARRAY=100 RATE=0 BOOTSTRAP=host:port)
 	@deploy/local/feed.sh flows
+
+feed-colours: ## colours straight into Kafka (SCENARIO=alternate|burst|out-of-order COUNT=3000000 RATE=0 BOOTSTRAP=host:port)
+	@COUNT=$${COUNT:-3000000} deploy/local/feed.sh colours
 
 test: ## unit, property, integration and end-to-end tests
 	@deploy/test.sh

@@ -1,4 +1,5 @@
 using Tally.ProcessorService.Engine;
+using Tally.ProcessorService.Jobs.ColourSets;
 using Tally.ProcessorService.Jobs.Frames.StandardInput;
 using Tally.ProcessorService.Topics;
 using Tally.Shared.Hosting;
@@ -16,5 +17,6 @@ return await ServiceRun.RunAsync("processor-service", () =>
     var app = builder.Build();
     app.MapHealth();
     app.MapPrometheus();
+    app.MapColours();
     return app;
 });

@@ -1,5 +1,6 @@
 using Tally.QueryService.Accounting;
 using Tally.QueryService.Analytics;
+using Tally.QueryService.Colours;
 using Tally.QueryService.Flows;
 using Tally.QueryService.Http;
 using Tally.QueryService.Reading;
@@ -18,12 +19,14 @@ return await ServiceRun.RunAsync("query-service", () =>
     builder.Services.AddArchive();
     builder.AddReading();
     builder.AddFlows();
+    builder.AddColours();
     builder.AddAccounting();
 
     var app = builder.Build();
     app.UseAnalytics();
     app.MapAnalytics();
     app.MapFlows();
+    app.MapColours();
     app.MapAccounting();
     app.MapHealth();
     app.MapPrometheus();

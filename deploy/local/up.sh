@@ -82,7 +82,8 @@ fi
 INSTANCE_SETTING=Processor__Instance instances processor ProcessorService "$PROCESSOR" "$PROCESSOR_PORT" PROCESSOR_PORT HashKey__File="$DATA/hash.key" \
   State__Directory="$DATA/state" Processor__StreamizFolder="$DATA/streamiz"
 INSTANCE_SETTING=Materializer__Instance instances materializer MaterializerService "$MATERIALIZER" "$MATERIALIZER_PORT" MATERIALIZER_PORT "$redis" "$archive"
-instances query QueryService "$QUERY" "$QUERY_PORT" QUERY_PORT "$redis" "$archive"
+processors=$(addresses X processor | sed 's/^[^=]*=//' | paste -sd,)
+instances query QueryService "$QUERY" "$QUERY_PORT" QUERY_PORT "$redis" "$archive" Colours__Processors="$processors"
 instances command CommandService "$COMMAND" "$COMMAND_PORT" COMMAND_PORT HashKey__File="$DATA/hash.key"
 mapfile -t doors < <(addresses Gateway__Command command; addresses Gateway__Query query)
 # A door that leads elsewhere, because instances were added, opens anew.

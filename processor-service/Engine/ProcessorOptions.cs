@@ -29,12 +29,12 @@ public sealed class ProcessorOptions
     public string StreamizFolder { get; set; } = "data/streamiz";
 
     /// <summary>
-    /// What this process runs, separated by commas: <c>analytics</c>, <c>flows</c>, <c>frames</c>. Instances may differ; those that run the same job share its
+    /// What this process runs, separated by commas: <c>analytics</c>, <c>flows</c>, <c>frames</c>, <c>colours</c>. Instances may differ; those that run the same job share its
     /// partitions.
     /// </summary>
-    [RegularExpression("^(analytics|flows|frames)(,(analytics|flows|frames))*$", ErrorMessage = "Processor:Jobs must name analytics, flows or frames, or several separated by commas.")]
-    [Required(ErrorMessage = "Processor:Jobs must name analytics, flows or frames, or several separated by commas.")]
-    public string Jobs { get; set; } = "analytics,flows";
+    [RegularExpression("^(analytics|flows|frames|colours)(,(analytics|flows|frames|colours))*$", ErrorMessage = "Processor:Jobs must name analytics, flows, frames or colours, or several separated by commas.")]
+    [Required(ErrorMessage = "Processor:Jobs must name analytics, flows, frames or colours, or several separated by commas.")]
+    public string Jobs { get; set; } = "analytics,flows,colours";
 
     /// <summary>
     /// Consumer group of the hourly analytics; the instances that share the partitions have the same one. Another job's name is put in the place of

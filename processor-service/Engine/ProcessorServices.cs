@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Tally.ProcessorService.Engine.Broker;
 using Tally.ProcessorService.Engine.Kafka;
+using Tally.ProcessorService.Jobs.ColourSets;
 using Tally.ProcessorService.Jobs.Flows;
 using Tally.ProcessorService.Jobs.HourlyAnalytics;
 using Tally.ProcessorService.State;
@@ -40,6 +41,7 @@ public static class ProcessorServices
         }
         services.AddValidatedOptions<FlowsOptions>(FlowsOptions.Section);
         builder.AddJob("flows", Flows);
+        builder.AddColours();
         // Each engine may take seconds to end when the broker is away.
         services.Configure<HostOptions>(host => host.ServicesStopConcurrently = true);
         return builder;

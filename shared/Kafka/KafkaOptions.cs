@@ -61,4 +61,9 @@ public sealed class TopicNames
 
     /// <summary>Results of the frames. Its one partition also says which process counts them: the one to which its group gives it.</summary>
     [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:UniqueUsers " + Rule)][Required(ErrorMessage = "Kafka:Topics:UniqueUsers " + Rule)] public string UniqueUsers { get; set; } = "frames.unique-users";
+
+    /// <summary>Colours as their producers send them, on three partitions.</summary>
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:Colours " + Rule)][Required(ErrorMessage = "Kafka:Topics:Colours " + Rule)] public string Colours { get; set; } = "events";
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:ColoursDeadLetter " + Rule)][Required(ErrorMessage = "Kafka:Topics:ColoursDeadLetter " + Rule)] public string ColoursDeadLetter { get; set; } = "events.dead-letter";
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:ColoursProgress " + Rule)][Required(ErrorMessage = "Kafka:Topics:ColoursProgress " + Rule)] public string ColoursProgress { get; set; } = "events.progress";
 }

@@ -20,7 +20,7 @@ public static partial class TopicCreation
         foreach (var topic in Specifications(options))
         {
             cancellation.ThrowIfCancellationRequested();
-            await EnsureAsync(admin, topic, logger).ConfigureAwait(false);
+            await EnsureAsync(admin, topic, options, logger).ConfigureAwait(false);
         }
     }
 
@@ -49,6 +49,10 @@ public static partial class TopicCreation
         yield return Topic(options.Topics.Flows, new(retained) { ["max.message.bytes"] = KafkaOptions.FlowArrayBytesMax.ToString(CultureInfo.InvariantCulture) });
         yield return Topic(options.Topics.FlowsDeadLetter, retained);
         yield return Topic(options.Topics.FlowSums, compacted);
+        // Three streams; who has the one partition of the progress has all of them.
+        yield return Topic(options.Topics.Colours, retained, 3);
+        yield return Topic(options.Topics.ColoursDeadLetter, retained, 1);
+        yield return Topic(options.Topics.ColoursProgress, compacted, 1);
         yield return Topic(options.Topics.Frames, retained);
         yield return Topic(options.Topics.FramesDeadLetter, retained);
         yield return Topic(options.Topics.FramesChangelog, compacted);
@@ -66,7 +70,7 @@ public static partial class TopicCreation
         };
     }
 
-    private static async Task EnsureAsync(IAdminClient admin, TopicSpecification topic, ILogger logger)
+    private static async Task EnsureAsync(IAdminClient admin, TopicSpecification topic, KafkaOptions options, ILogger logger)
     {
         try
         {
@@ -78,8 +82,9 @@ public static partial class TopicCreation
             var found = admin.GetMetadata(topic.Name, TimeSpan.FromSeconds(15)).Topics[0].Partitions.Count;
             if (found != topic.NumPartitions)
                 throw new InvalidOperationException(
-                    $"Topic {topic.Name} has {found} partitions, Kafka:Partitions says {topic.NumPartitions}: set Kafka:Partitions={found}, "
-                    + "or rebuild into a new generation.", e);
+                    topic.NumPartitions == options.Partitions
+                        ? $"Topic {topic.Name} has {found} partitions, Kafka:Partitions says {topic.NumPartitions}: set Kafka:Partitions={found}, or rebuild into a new generation."
+                        : $"Topic {topic.Name} has {found} partitions and needs {topic.NumPartitions}: delete it, or name another in Kafka:Topics.", e);
         }
     }
 

@@ -47,7 +47,7 @@ public sealed class Pipeline : IAsyncDisposable
         Command = Service("command", "CommandService", key256);
         Processor = Service("processor", "ProcessorService", new(key256) { ["State__Directory"] = Path.Combine(_folder.FullName, "state") });
         Materializer = Service("materializer", "MaterializerService", stores);
-        Query = Service("query", "QueryService", stores);
+        Query = Service("query", "QueryService", new(stores) { ["Colours__Processors"] = At("processor", "").ToString() });
         Door = Service("door", "Gateway", new Dictionary<string, string>
         {
             ["Gateway__Command__0"] = CommandAt("").ToString(),

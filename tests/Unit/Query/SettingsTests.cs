@@ -21,7 +21,7 @@ public sealed class SettingsTests
         Same(new QueryOptions(), QueryOptions.Section);
         Same(new RedisOptions(), RedisOptions.Section);
         Same(new ArchiveOptions(), ArchiveOptions.Section);
-        Assert.That(File.GetChildren().Select(s => s.Key), Is.EquivalentTo(new[] { "Http", "Query", "Redis", "Archive" }));
+        Assert.That(File.GetChildren().Select(s => s.Key), Is.EquivalentTo(new[] { "Http", "Query", "Colours", "Redis", "Archive" }));
     });
 
     [TestCase("Query:CacheFor", "00:00:06")]

@@ -1,0 +1,90 @@
+using System.Net;
+using Microsoft.Extensions.Options;
+using Tally.QueryService.Http;
+using Tally.Shared.Hosting;
+
+namespace Tally.QueryService.Colours;
+
+/// <summary><c>GET /events/get-sets</c> and <c>/events/get-stats</c>: streamed through from the processor that has the colours.</summary>
+public static class ColourEndpoints
+{
+    private static readonly Problem Moving = new(StatusCodes.Status503ServiceUnavailable, "colours-moving", "The colours are moving.", null,
+        "No processor has them just now: one is taking them over, or reads them again. Ask again after Retry-After.");
+
+    public static void AddColours(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddValidatedOptions<ColourOptions>(ColourOptions.Section);
+        builder.Services.AddSingleton<ColourSource>();
+    }
+
+    public static void MapColours(this IEndpointRouteBuilder routes)
+    {
+        routes.Map("/events/get-sets", GetAsync);
+        routes.Map("/events/get-stats", GetAsync);
+    }
+
+    private static async Task GetAsync(HttpContext context, ColourSource source)
+    {
+        if (!ReadOnlyCall.IsPlain(context.Request))
+        {
+            await ReadOnlyCall.RefuseAsync(context);
+            return;
+        }
+        using var answer = await source.AskAsync($"{context.Request.Path}{context.Request.QueryString}", context.RequestAborted);
+        if (answer is null)
+        {
+            await Moving.WriteAsync(context, retryAfterSeconds: 1);
+            return;
+        }
+        context.Response.StatusCode = (int)answer.StatusCode;
+        context.Response.ContentType = answer.Content.Headers.ContentType?.ToString();
+        if (HttpMethods.IsHead(context.Request.Method)) return;
+        try
+        {
+            await using var body = await answer.Content.ReadAsStreamAsync(context.RequestAborted);
+            await body.CopyToAsync(context.Response.Body, context.RequestAborted);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            // Cut off in the middle, it must not look whole.
+            context.Abort();
+        }
+    }
+}
+
+/// <summary>Finds the processor that has the colours, beginning with the one that had them last.</summary>
+public sealed class ColourSource(IOptions<ColourOptions> options) : IDisposable
+{
+    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(1) });
+    private readonly string[] _processors = options.Value.Processors.Split(',');
+    private volatile int _last;
+
+    /// <returns>Its answer, headers read; null when none has them.</returns>
+    public async Task<HttpResponseMessage?> AskAsync(string pathAndQuery, CancellationToken cancellation)
+    {
+        var begin = _last;
+        for (var n = 0; n < _processors.Length; n++)
+        {
+            var at = (begin + n) % _processors.Length;
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            limit.CancelAfter(options.Value.Timeout);
+            try
+            {
+                var answer = await _http.GetAsync(new Uri(_processors[at].TrimEnd('/') + pathAndQuery), HttpCompletionOption.ResponseHeadersRead, limit.Token);
+                if (answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.BadRequest)
+                {
+                    _last = at;
+                    return answer;
+                }
+                answer.Dispose();
+            }
+            catch (Exception e) when (e is HttpRequestException or OperationCanceledException && !cancellation.IsCancellationRequested)
+            {
+                // It may be the others that have them.
+            }
+        }
+        return null;
+    }
+
+    public void Dispose() => _http.Dispose();
+}
