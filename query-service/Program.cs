@@ -2,6 +2,7 @@ using Tally.QueryService.Accounting;
 using Tally.QueryService.Analytics;
 using Tally.QueryService.Flows;
 using Tally.QueryService.Http;
+using Tally.QueryService.Positions;
 using Tally.QueryService.Reading;
 using Tally.Shared.Archive;
 using Tally.Shared.Hosting;
@@ -18,6 +19,8 @@ return await ServiceRun.RunAsync("query-service", () =>
     builder.Services.AddArchive();
     builder.AddReading();
     builder.AddFlows();
+    builder.AddPositions();
+    builder.AddEventLog();
     builder.AddAccounting();
 
     var app = builder.Build();

@@ -1,4 +1,5 @@
 using Tally.QueryService.Analytics;
+using Tally.QueryService.Positions;
 
 namespace Tally.QueryService.Reading;
 
@@ -36,6 +37,9 @@ public sealed class HourEntry(long hour, AnswerFloor floor)
 
     /// <summary>The read that is under way; everybody who needs one waits for this one.</summary>
     public Task<RememberedAnswer?>? Loading { get; set; }
+
+    /// <summary>What the next read should come up to: it goes on to the next source when the first one has not.</summary>
+    public PositionSet? Wanted { get; set; }
 
     /// <summary>Removed from the cache: whoever still holds it must look again.</summary>
     public bool Forgotten { get; set; }

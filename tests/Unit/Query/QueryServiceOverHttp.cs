@@ -8,6 +8,7 @@ using Microsoft.Extensions.Logging;
 using Tally.QueryService.Accounting;
 using Tally.QueryService.Analytics;
 using Tally.QueryService.Http;
+using Tally.QueryService.Positions;
 using Tally.QueryService.Reading;
 using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
@@ -30,6 +31,7 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
     public Uri Address { get; }
     public HttpClient Http { get; }
     public FakeSource Redis => (FakeSource)_app.Services.GetServices<IHourSource>().First();
+    public FakeEventLog Log => (FakeEventLog)_app.Services.GetRequiredService<IEventLog>();
     public FakeSource Archive => (FakeSource)_app.Services.GetServices<IHourSource>().Last();
 
     public static async Task<QueryServiceOverHttp> StartAsync(params string[] settings)
@@ -42,7 +44,9 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
         builder.Services.AddSingleton<IHourRefill>(new FakeRefill());
         builder.Services.AddSingleton<IProgressRecordSource>(new FakeRecords("redis"));
         builder.Services.AddSingleton<IProgressRecordSource>(new FakeRecords("archive"));
+        builder.Services.AddSingleton<IEventLog>(new FakeEventLog());
         builder.AddReading();
+        builder.AddPositions();
         builder.AddAccounting();
         var app = builder.Build();
         app.UseAnalytics();

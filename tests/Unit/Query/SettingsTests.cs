@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Configuration;
+using Tally.QueryService.Positions;
 using Tally.QueryService.Reading;
 using Tally.Shared.Archive;
 using Tally.Shared.Hosting;
@@ -19,9 +20,10 @@ public sealed class SettingsTests
     {
         Same(new HttpOptions { Port = 8082 }, HttpOptions.Section);
         Same(new QueryOptions(), QueryOptions.Section);
+        Same(new PositionOptions(), PositionOptions.Section);
         Same(new RedisOptions(), RedisOptions.Section);
         Same(new ArchiveOptions(), ArchiveOptions.Section);
-        Assert.That(File.GetChildren().Select(s => s.Key), Is.EquivalentTo(new[] { "Http", "Query", "Redis", "Archive" }));
+        Assert.That(File.GetChildren().Select(s => s.Key), Is.EquivalentTo(new[] { "Http", "Query", "Positions", "Kafka", "Redis", "Archive" }));
     });
 
     [TestCase("Query:CacheFor", "00:00:06")]
