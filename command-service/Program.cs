@@ -1,3 +1,4 @@
+using Tally.CommandService.Batch;
 using Tally.CommandService.Flows;
 using Tally.CommandService.Ingest;
 using Tally.Shared.Hosting;
@@ -11,10 +12,12 @@ return await ServiceRun.RunAsync("command-service", () =>
     builder.AddServiceDefaults("command-service", defaultPort: 8081);
     builder.RunRequestsOnSocketThreads();
     builder.AddIngest();
+    builder.AddBatch();
     builder.AddFlows();
 
     var app = builder.Build();
     app.MapIngest();
+    app.MapBatch();
     app.MapFlows();
     app.MapHealth();
     app.MapPrometheus();

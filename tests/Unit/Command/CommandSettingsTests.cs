@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using Microsoft.Extensions.Configuration;
+using Tally.CommandService.Batch;
 using Tally.CommandService.Ingest;
 using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
@@ -15,6 +16,7 @@ public sealed class CommandSettingsTests
     private static IEnumerable<TestCaseData> Sections()
     {
         yield return new TestCaseData(IngestOptions.Section, new IngestOptions()).SetArgDisplayNames("Ingest");
+        yield return new TestCaseData(BatchOptions.Section, new BatchOptions()).SetArgDisplayNames("Batch");
         yield return new TestCaseData(KafkaOptions.Section, new KafkaOptions()).SetArgDisplayNames("Kafka");
         yield return new TestCaseData(HashKeyOptions.Section, new HashKeyOptions()).SetArgDisplayNames("HashKey");
         yield return new TestCaseData(HttpOptions.Section, new HttpOptions { Port = 8081 }).SetArgDisplayNames("Http");
