@@ -87,14 +87,37 @@ public static class AnalyticsEndpoints
     private static void Write(HttpContext context, HourReader reader, RememberedAnswer answer)
     {
         var form = AcceptedForm.Of(context.Request.Headers.Accept);
-        var body = answer.Answer.In(form);
         var response = context.Response;
+        if (answer.Stale)
+        {
+            response.Headers[StaleHeader] = reader.AgeMs(answer.Answer).ToString(CultureInfo.InvariantCulture);
+            // A number that may go back must be kept by nobody.
+            response.Headers.CacheControl = "no-store";
+        }
+        else if (IsUnchanged(context, reader, answer, form))
+        {
+            response.StatusCode = StatusCodes.Status304NotModified;
+            return;
+        }
+        var body = answer.Answer.In(form);
         response.ContentType = form == AnswerForm.Json ? JsonType : TextType;
         response.ContentLength = body.Length;
-        if (answer.Stale) response.Headers[StaleHeader] = reader.AgeMs(answer.Answer).ToString(CultureInfo.InvariantCulture);
         if (HttpMethods.IsHead(context.Request.Method)) return;
         var buffer = response.BodyWriter.GetSpan(body.Length);
         body.CopyTo(buffer);
         response.BodyWriter.Advance(body.Length);
+    }
+
+    /// <summary>Sets what caches need to know (RFC 9111) and compares with what the client has.</summary>
+    private static bool IsUnchanged(HttpContext context, HourReader reader, RememberedAnswer answer, AnswerForm form)
+    {
+        var headers = context.Response.Headers;
+        var tag = answer.Answer.TagOf(form);
+        headers.ETag = tag;
+        headers.CacheControl = answer.Closed ? reader.ClosedCacheControl : "no-cache";
+        // Who waits for an event must not be given what a cache kept from before it.
+        headers.Vary = "Accept, Tally-Position";
+        var known = context.Request.Headers.IfNoneMatch;
+        return known.Count > 0 && EntityTags.Contain(known, tag);
     }
 }

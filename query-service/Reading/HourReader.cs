@@ -1,7 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Microsoft.Extensions.Options;
 using Tally.QueryService.Analytics;
 using Tally.QueryService.Positions;
+using Tally.Shared.Contracts;
 using Tally.Shared.ReadModel;
 
 namespace Tally.QueryService.Reading;
@@ -19,6 +21,7 @@ public sealed class HourReader
     private readonly HourCache _cache;
     private readonly long _freshWithinMs;
     private readonly long _cacheFor;
+    private readonly long _closedAfterMs;
     private readonly long _frequency;
 
     public HourReader(HourSources sources, RefillQueue refills, IOptions<QueryOptions> options, TimeProvider clock)
@@ -28,9 +31,14 @@ public sealed class HourReader
         _clock = clock;
         _cache = new HourCache(options.Value.RememberedHours);
         _freshWithinMs = (long)options.Value.FreshWithin.TotalMilliseconds;
+        _closedAfterMs = (long)options.Value.ClosedAfter.TotalMilliseconds;
+        ClosedCacheControl = string.Create(CultureInfo.InvariantCulture, $"public, max-age={(long)options.Value.MaxAge.TotalSeconds}");
         _frequency = clock.TimestampFrequency;
         _cacheFor = (long)(options.Value.CacheFor.TotalSeconds * _frequency);
     }
+
+    /// <summary><c>Cache-Control</c> of an answer that is <see cref="RememberedAnswer.Closed"/>.</summary>
+    public string ClosedCacheControl { get; }
 
     /// <summary>Hours remembered now.</summary>
     public int Remembered => _cache.Count;
@@ -136,24 +144,24 @@ public sealed class HourReader
         var wanted = TakeWanted(entry);
         var redis = await _sources.Redis.TryReadAsync(entry.Hour, CancellationToken.None).ConfigureAwait(false);
         var fromRedis = redis is { State: HourState.Complete } ? From(entry, redis, AnswerLayer.Redis) : null;
-        if (IsGood(fromRedis, entry) && Reaches(fromRedis, wanted)) return Remember(fromRedis, stale: false, begun);
+        if (IsGood(fromRedis, entry) && Reaches(fromRedis, wanted)) return Remember(entry, fromRedis, stale: false, begun);
 
         var archive = await _sources.Archive.TryReadAsync(entry.Hour, CancellationToken.None).ConfigureAwait(false);
         // An hour nobody has events of is brought into Redis only when it is asked for again: a scan over hours must not fill it.
         if (redis is { State: not HourState.Complete } && archive is not null
             && (redis.State == HourState.Incomplete || archive.State == HourState.Complete || entry.Current is not null)) _refills.Offer(entry.Hour);
         var fromArchive = archive is { State: not HourState.Incomplete } ? From(entry, archive, AnswerLayer.Archive) : null;
-        if (IsGood(fromArchive, entry) && Reaches(fromArchive, wanted)) return Remember(fromArchive, stale: false, begun);
+        if (IsGood(fromArchive, entry) && Reaches(fromArchive, wanted)) return Remember(entry, fromArchive, stale: false, begun);
 
         // What was answered last may be further than a source that is just catching up, and fresh still.
         var last = entry.Current is { } current ? new Candidate(current.Answer, AnswerLayer.Stale) : null;
-        if (IsGood(last, entry) && Reaches(last, wanted)) return Remember(last with { Layer = AnswerLayer.Memory }, stale: false, begun);
+        if (IsGood(last, entry) && Reaches(last, wanted)) return Remember(entry, last with { Layer = AnswerLayer.Memory }, stale: false, begun);
 
         // What was wanted is in none that is fresh: an old one that has it, else the order of every read.
         Candidate?[] all = [fromRedis, fromArchive, last];
-        if (wanted is not null && NewestOf(all.Where(c => c is not null && Reaches(c, wanted))) is { } reached) return Remember(reached, stale: true, begun);
-        if (all.FirstOrDefault(c => IsGood(c, entry)) is { } good) return Remember(good, stale: false, begun);
-        return NewestOf([last, fromArchive, fromRedis]) is { } newest ? Remember(newest, stale: true, begun) : null;
+        if (wanted is not null && NewestOf(all.Where(c => c is not null && Reaches(c, wanted))) is { } reached) return Remember(entry, reached, stale: true, begun);
+        if (all.FirstOrDefault(c => IsGood(c, entry)) is { } good) return Remember(entry, good, stale: false, begun);
+        return NewestOf([last, fromArchive, fromRedis]) is { } newest ? Remember(entry, newest, stale: true, begun) : null;
     }
 
     private static PositionSet? TakeWanted(HourEntry entry)
@@ -182,12 +190,13 @@ public sealed class HourReader
         && NowMs - candidate.Answer.AsOfMs <= _freshWithinMs
         && entry.Floor.Allows(candidate.Answer.Counts, candidate.Answer.Progress);
 
-    private RememberedAnswer Remember(Candidate candidate, bool stale, long begun)
+    private RememberedAnswer Remember(HourEntry entry, Candidate candidate, bool stale, long begun)
     {
         var until = begun + 2 * _cacheFor;
         // An answer that grows too old while it is remembered must be read anew, to be marked.
         if (!stale) until = Math.Min(until, _clock.GetTimestamp() + (candidate.Answer.AsOfMs + _freshWithinMs - NowMs) * _frequency / 1000);
-        return new RememberedAnswer(candidate.Answer, candidate.Layer, stale, Math.Min(begun + _cacheFor, until), until);
+        var closed = Hours.StartMs(entry.Hour + 1) + _closedAfterMs <= NowMs;
+        return new RememberedAnswer(candidate.Answer, candidate.Layer, stale, Math.Min(begun + _cacheFor, until), until, closed);
     }
 
     private sealed record Candidate(HourAnswer Answer, AnswerLayer Layer);
