@@ -13,6 +13,7 @@ public sealed class Refusal
     {
         Status = status;
         Code = code;
+        Title = title;
         Field = field;
         Detail = detail;
         Body = ProblemBody.Write(status, code, title, field, detail);
@@ -23,6 +24,9 @@ public sealed class Refusal
 
     /// <summary>Stable name of the fault, end of the problem's type and reason in the metrics.</summary>
     public string Code { get; }
+
+    /// <summary>What happened, the same for every such fault.</summary>
+    public string Title { get; }
 
     /// <summary>The parameter or header that was wrong; null when it is not the input's fault.</summary>
     public string? Field { get; }

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Globalization;
 using Tally.Shared.Contracts;
 using Tally.Shared.ReadModel;
 
@@ -9,6 +10,8 @@ public sealed class HourAnswer(long hour, HourCounts counts, SourceProgress prog
 {
     private const int MaxDigits = 20;
     private byte[]? _json;
+    private string? _textTag;
+    private string? _jsonTag;
 
     public HourCounts Counts => counts;
 
@@ -26,6 +29,12 @@ public sealed class HourAnswer(long hour, HourCounts counts, SourceProgress prog
         counts.Impressions, ",\"hour_start\":"u8, Hours.StartMs(hour), "}\n"u8);
 
     public byte[] In(AnswerForm form) => form == AnswerForm.Json ? Json : Text;
+
+    /// <summary>The entity tag of a form, quotes included: the same numbers have the same one, whichever instance or source gave them.</summary>
+    public string TagOf(AnswerForm form) => form == AnswerForm.Json ? _jsonTag ??= Tag('j') : _textTag ??= Tag('t');
+
+    private string Tag(char form) =>
+        string.Create(CultureInfo.InvariantCulture, $"\"{form}{counts.UniqueUsers:x}.{counts.Clicks:x}.{counts.Impressions:x}\"");
 
     private static byte[] Write(ReadOnlySpan<byte> a, long first, ReadOnlySpan<byte> b, long second, ReadOnlySpan<byte> c, long third,
         ReadOnlySpan<byte> d, long? fourth = null, ReadOnlySpan<byte> e = default)

@@ -1,20 +1,25 @@
 using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.Primitives;
 using Tally.QueryService.Http;
+using Tally.QueryService.Positions;
 using Tally.Shared.Contracts;
 
 namespace Tally.QueryService.Analytics;
+
+/// <param name="Hour">The GMT hour that holds the timestamp.</param>
+/// <param name="Wait">What must be in the numbers; null for what is there now.</param>
+public readonly record struct HourRequest(long Hour, WaitRequest? Wait);
 
 /// <summary>Reads the raw query string of <c>GET /analytics</c>: nothing guessed, each parameter once.</summary>
 public static class HourQuery
 {
     public static readonly Problem TimestampMissing = Timestamp("timestamp is missing: give Unix time in milliseconds.");
-    public static readonly Problem TimestampTwice = Timestamp("timestamp is given more than once.");
     public static readonly Problem TimestampNotAnInteger =
         Timestamp("timestamp must be Unix time in milliseconds, digits only: no sign, space, fraction or exponent.");
     public static readonly Problem TimestampTooLarge = Timestamp("timestamp is beyond the year 9999; it counts milliseconds.");
 
     private const string PlainForm = "?timestamp=";
-    private const int MaxEchoedName = 64;
+    private static readonly string[] Known = ["timestamp", WaitRequest.After, WaitRequest.Wait, WaitRequest.OnTimeout];
 
     /// <summary>The form that nearly every request has: <c>?timestamp={digits}</c> and nothing else. Allocates nothing.</summary>
     public static bool TryParsePlain(ReadOnlySpan<char> query, out long hour)
@@ -25,25 +30,17 @@ public static class HourQuery
     }
 
     /// <param name="query">As it stood in the request line, with or without its question mark.</param>
-    /// <param name="hour">The GMT hour that holds the timestamp.</param>
+    /// <param name="position">The header <c>Tally-Position</c>.</param>
+    /// <param name="request">What is asked for.</param>
     /// <param name="problem">The first thing that was wrong, naming its field.</param>
-    public static bool TryParse(string? query, out long hour, [NotNullWhen(false)] out Problem? problem)
+    public static bool TryParse(string? query, StringValues position, out HourRequest request, [NotNullWhen(false)] out Problem? problem)
     {
-        hour = 0;
-        var seen = false;
-        foreach (var pair in (query ?? "").TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
-        {
-            var equals = pair.IndexOf('=', StringComparison.Ordinal);
-            var name = equals < 0 ? pair : pair[..equals];
-            // Escapes in a name mean the same as the name itself; otherwise a double parameter could hide behind one.
-            if (Decode(name) != "timestamp") problem = UnknownParameter(name);
-            else if (seen) problem = TimestampTwice;
-            else problem = ReadTimestamp(equals < 0 ? "" : Decode(pair[(equals + 1)..]), out hour);
-            if (problem is not null) return false;
-            seen = true;
-        }
-        problem = seen ? null : TimestampMissing;
-        return seen;
+        request = default;
+        if (!QueryParameters.TryRead(query, Known, out var parameters, out problem)) return false;
+        problem = ReadTimestamp(parameters["timestamp"], out var hour);
+        if (problem is not null || !WaitRequest.TryParse(position, parameters, out var wait, out problem)) return false;
+        request = new HourRequest(hour, wait);
+        return true;
     }
 
     private static Problem? ReadTimestamp(ReadOnlySpan<char> text, out long hour)
@@ -62,14 +59,5 @@ public static class HourQuery
         return null;
     }
 
-    /// <summary>Names the parameter only when it is plain: what a client sends is never echoed as it came.</summary>
-    private static Problem UnknownParameter(string name)
-    {
-        var plain = name.Length is > 0 and <= MaxEchoedName && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
-        return Problem.Invalid("unknown-parameter", plain ? name : "query", "A parameter is unknown: timestamp is taken, once.");
-    }
-
     private static Problem Timestamp(string detail) => Problem.Invalid("invalid-timestamp", "timestamp", detail);
-
-    private static string Decode(string text) => Uri.UnescapeDataString(text.Replace('+', ' '));
 }

@@ -1,4 +1,5 @@
 using Tally.QueryService.Analytics;
+using Tally.QueryService.Positions;
 
 namespace Tally.QueryService.Reading;
 
@@ -18,7 +19,8 @@ public enum AnswerLayer
 /// <param name="Stale">It must be marked with its age.</param>
 /// <param name="ExpiresAt">From this timestamp of the clock on a newer one is to be read.</param>
 /// <param name="ServeUntil">Until this timestamp it may be given while the newer one is read.</param>
-public sealed record RememberedAnswer(HourAnswer Answer, AnswerLayer Layer, bool Stale, long ExpiresAt, long ServeUntil);
+/// <param name="Closed">The hour ended long enough ago that others may keep the answer for a while.</param>
+public sealed record RememberedAnswer(HourAnswer Answer, AnswerLayer Layer, bool Stale, long ExpiresAt, long ServeUntil, bool Closed);
 
 /// <summary>
 /// All that is remembered of one hour. <see cref="Current"/> is read without a lock; the rest is changed under the entry's own lock.
@@ -36,6 +38,9 @@ public sealed class HourEntry(long hour, AnswerFloor floor)
 
     /// <summary>The read that is under way; everybody who needs one waits for this one.</summary>
     public Task<RememberedAnswer?>? Loading { get; set; }
+
+    /// <summary>What the next read should come up to: it goes on to the next source when the first one has not.</summary>
+    public PositionSet? Wanted { get; set; }
 
     /// <summary>Removed from the cache: whoever still holds it must look again.</summary>
     public bool Forgotten { get; set; }

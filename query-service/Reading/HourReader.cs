@@ -1,6 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Microsoft.Extensions.Options;
 using Tally.QueryService.Analytics;
+using Tally.QueryService.Positions;
+using Tally.Shared.Contracts;
 using Tally.Shared.ReadModel;
 
 namespace Tally.QueryService.Reading;
@@ -18,6 +21,7 @@ public sealed class HourReader
     private readonly HourCache _cache;
     private readonly long _freshWithinMs;
     private readonly long _cacheFor;
+    private readonly long _closedAfterMs;
     private readonly long _frequency;
 
     public HourReader(HourSources sources, RefillQueue refills, IOptions<QueryOptions> options, TimeProvider clock)
@@ -27,9 +31,14 @@ public sealed class HourReader
         _clock = clock;
         _cache = new HourCache(options.Value.RememberedHours);
         _freshWithinMs = (long)options.Value.FreshWithin.TotalMilliseconds;
+        _closedAfterMs = (long)options.Value.ClosedAfter.TotalMilliseconds;
+        ClosedCacheControl = string.Create(CultureInfo.InvariantCulture, $"public, max-age={(long)options.Value.MaxAge.TotalSeconds}");
         _frequency = clock.TimestampFrequency;
         _cacheFor = (long)(options.Value.CacheFor.TotalSeconds * _frequency);
     }
+
+    /// <summary><c>Cache-Control</c> of an answer that is <see cref="RememberedAnswer.Closed"/>.</summary>
+    public string ClosedCacheControl { get; }
 
     /// <summary>Hours remembered now.</summary>
     public int Remembered => _cache.Count;
@@ -59,21 +68,44 @@ public sealed class HourReader
         }
     }
 
+    /// <summary>
+    /// Reads the hour anew from a source that has come as far as <paramref name="positions"/>, as <see cref="PositionWatch"/> told that there is one.
+    /// </summary>
+    /// <returns>What <see cref="ReadAsync"/> would give when there is none after all.</returns>
+    public async Task<RememberedAnswer?> ReadReachedAsync(long hour, PositionSet positions, CancellationToken cancellation)
+    {
+        RememberedAnswer? answer = null;
+        // A read that was under way may have begun before.
+        for (var attempt = 0; attempt < 2; attempt++)
+        {
+            var entry = _cache.FindOrAdd(hour);
+            entry.LastAsked = _clock.GetTimestamp();
+            if (Join(entry, positions) is not { } loading) continue;
+            answer = await loading.WaitAsync(cancellation).ConfigureAwait(false);
+            if (answer is not null && positions.ReachedBy(answer.Answer.Progress)) return answer;
+        }
+        return answer;
+    }
+
     /// <summary>Age in ms to mark an answer with.</summary>
     public long AgeMs(HourAnswer answer) => Math.Max(1, NowMs - answer.AsOfMs);
 
     private long NowMs => _clock.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>The read under way, or a new one; null when the entry was forgotten meanwhile.</summary>
-    private Task<RememberedAnswer?>? Join(HourEntry entry)
+    /// <param name="entry">The hour.</param>
+    /// <param name="wanted">When given, what is remembered serves only if it has come so far.</param>
+    private Task<RememberedAnswer?>? Join(HourEntry entry, PositionSet? wanted = null)
     {
         TaskCompletionSource<RememberedAnswer?> loading;
         lock (entry)
         {
             if (entry.Forgotten) return null;
-            if (entry.Loading is { } underWay) return underWay;
             // A read may have ended between the caller's look and this lock.
-            if (entry.Current is { } current && _clock.GetTimestamp() < current.ExpiresAt) return Task.FromResult<RememberedAnswer?>(current);
+            if (entry.Loading is null && entry.Current is { } current && _clock.GetTimestamp() < current.ExpiresAt
+                && wanted?.ReachedBy(current.Answer.Progress) != false) return Task.FromResult<RememberedAnswer?>(current);
+            entry.Wanted = PositionSet.Union(entry.Wanted, wanted);
+            if (entry.Loading is { } underWay) return underWay;
             loading = new TaskCompletionSource<RememberedAnswer?>(TaskCreationOptions.RunContinuationsAsynchronously);
             entry.Loading = loading.Task;
         }
@@ -109,24 +141,43 @@ public sealed class HourReader
     private async Task<RememberedAnswer?> AskAsync(HourEntry entry)
     {
         var begun = _clock.GetTimestamp();
+        var wanted = TakeWanted(entry);
         var redis = await _sources.Redis.TryReadAsync(entry.Hour, CancellationToken.None).ConfigureAwait(false);
         var fromRedis = redis is { State: HourState.Complete } ? From(entry, redis, AnswerLayer.Redis) : null;
-        if (IsGood(fromRedis, entry)) return Remember(fromRedis, stale: false, begun);
+        if (IsGood(fromRedis, entry) && Reaches(fromRedis, wanted)) return Remember(entry, fromRedis, stale: false, begun);
 
         var archive = await _sources.Archive.TryReadAsync(entry.Hour, CancellationToken.None).ConfigureAwait(false);
         // An hour nobody has events of is brought into Redis only when it is asked for again: a scan over hours must not fill it.
         if (redis is { State: not HourState.Complete } && archive is not null
             && (redis.State == HourState.Incomplete || archive.State == HourState.Complete || entry.Current is not null)) _refills.Offer(entry.Hour);
         var fromArchive = archive is { State: not HourState.Incomplete } ? From(entry, archive, AnswerLayer.Archive) : null;
-        if (IsGood(fromArchive, entry)) return Remember(fromArchive, stale: false, begun);
+        if (IsGood(fromArchive, entry) && Reaches(fromArchive, wanted)) return Remember(entry, fromArchive, stale: false, begun);
 
         // What was answered last may be further than a source that is just catching up, and fresh still.
         var last = entry.Current is { } current ? new Candidate(current.Answer, AnswerLayer.Stale) : null;
-        if (IsGood(last, entry)) return Remember(last with { Layer = AnswerLayer.Memory }, stale: false, begun);
+        if (IsGood(last, entry) && Reaches(last, wanted)) return Remember(entry, last with { Layer = AnswerLayer.Memory }, stale: false, begun);
 
-        var newest = Newer(last, Newer(fromArchive, fromRedis));
-        return newest is null ? null : Remember(newest, stale: true, begun);
+        // What was wanted is in none that is fresh: an old one that has it, else the order of every read.
+        Candidate?[] all = [fromRedis, fromArchive, last];
+        if (wanted is not null && NewestOf(all.Where(c => c is not null && Reaches(c, wanted))) is { } reached) return Remember(entry, reached, stale: true, begun);
+        if (all.FirstOrDefault(c => IsGood(c, entry)) is { } good) return Remember(entry, good, stale: false, begun);
+        return NewestOf([last, fromArchive, fromRedis]) is { } newest ? Remember(entry, newest, stale: true, begun) : null;
     }
+
+    private static PositionSet? TakeWanted(HourEntry entry)
+    {
+        lock (entry)
+        {
+            var wanted = entry.Wanted;
+            entry.Wanted = null;
+            return wanted;
+        }
+    }
+
+    private static bool Reaches(Candidate candidate, PositionSet? wanted) => wanted?.ReachedBy(candidate.Answer.Progress) != false;
+
+    /// <summary>Of equally old ones the first.</summary>
+    private static Candidate? NewestOf(IEnumerable<Candidate?> candidates) => candidates.OfType<Candidate>().MaxBy(c => c.Answer.AsOfMs);
 
     /// <summary>No events and a partition of which nothing is known: that says nothing.</summary>
     private static Candidate? From(HourEntry entry, HourReading reading, AnswerLayer layer) =>
@@ -139,15 +190,13 @@ public sealed class HourReader
         && NowMs - candidate.Answer.AsOfMs <= _freshWithinMs
         && entry.Floor.Allows(candidate.Answer.Counts, candidate.Answer.Progress);
 
-    private static Candidate? Newer(Candidate? a, Candidate? b) =>
-        a is null || b is null ? a ?? b : a.Answer.AsOfMs >= b.Answer.AsOfMs ? a : b;
-
-    private RememberedAnswer Remember(Candidate candidate, bool stale, long begun)
+    private RememberedAnswer Remember(HourEntry entry, Candidate candidate, bool stale, long begun)
     {
         var until = begun + 2 * _cacheFor;
         // An answer that grows too old while it is remembered must be read anew, to be marked.
         if (!stale) until = Math.Min(until, _clock.GetTimestamp() + (candidate.Answer.AsOfMs + _freshWithinMs - NowMs) * _frequency / 1000);
-        return new RememberedAnswer(candidate.Answer, candidate.Layer, stale, Math.Min(begun + _cacheFor, until), until);
+        var closed = Hours.StartMs(entry.Hour + 1) + _closedAfterMs <= NowMs;
+        return new RememberedAnswer(candidate.Answer, candidate.Layer, stale, Math.Min(begun + _cacheFor, until), until, closed);
     }
 
     private sealed record Candidate(HourAnswer Answer, AnswerLayer Layer);

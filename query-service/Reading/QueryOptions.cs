@@ -15,6 +15,18 @@ public sealed class QueryOptions
     [Range(typeof(TimeSpan), "00:00:02", "01:00:00", ErrorMessage = "Query:FreshWithin must be from 2 seconds to 1 hour.")]
     public TimeSpan FreshWithin { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Requests at work at once, 1 to 1,000,000, reads that wait for a position among them; one more is answered 503.</summary>
+    [Range(1, 1_000_000, ErrorMessage = "Query:MaxRequests must be from 1 to 1000000.")]
+    public int MaxRequests { get; set; } = 5_000;
+
+    /// <summary>An hour counts as closed so long after its end, 0 to 1 day: then others may keep its answer for <see cref="MaxAge"/>.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00", ErrorMessage = "Query:ClosedAfter must be from 0 to 1 day.")]
+    public TimeSpan ClosedAfter { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary><c>max-age</c> of a closed hour, 0 to 30 days: so long clients and caches may give the numbers without a late event.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "30.00:00:00", ErrorMessage = "Query:MaxAge must be from 0 to 30 days.")]
+    public TimeSpan MaxAge { get; set; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Hours remembered at once, 16 to 1,000,000; the one not asked for longest is forgotten first.</summary>
     [Range(16, 1_000_000, ErrorMessage = "Query:RememberedHours must be from 16 to 1000000.")]
     public int RememberedHours { get; set; } = 4096;

@@ -9,6 +9,8 @@ public sealed class Pipeline : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tally-");
     private readonly Dictionary<string, int> _ports = [];
+    private readonly Dictionary<string, (string Project, Dictionary<string, string> Environment)> _services = [];
+    private readonly List<ServiceProcess> _further = [];
     private readonly HttpClient _http = new(new SocketsHttpHandler { MaxConnectionsPerServer = 256, UseProxy = false })
     {
         Timeout = TimeSpan.FromSeconds(30),
@@ -86,7 +88,7 @@ public sealed class Pipeline : IAsyncDisposable
 
     public Uri ReadinessOf(ServiceProcess service) => new($"http://127.0.0.1:{Port(service.Name)}/health/ready");
 
-    public string Logs => string.Join("\n", ((IKillable[])[Broker, Redis, Topics, .. Services]).Select(p => p.Log));
+    public string Logs => string.Join("\n", ((IKillable[])[Broker, Redis, Topics, .. Services, .. _further]).Select(p => p.Log));
 
     /// <summary>Starts everything and waits until all of it is ready.</summary>
     public static async Task<Pipeline> StartAsync(IReadOnlyDictionary<string, string>? settings = null, bool realKafka = false, string[]? brokerOptions = null)
@@ -115,23 +117,33 @@ public sealed class Pipeline : IAsyncDisposable
         Assert.That(await Topics.ExitedAsync(TimeSpan.FromSeconds(60)), Is.Zero, () => Topics.Log + Broker.Log);
     }
 
+    /// <summary>Starts one more instance of a service and waits until it is ready.</summary>
+    /// <returns>Its address.</returns>
+    public async Task<Uri> AddInstanceAsync(string name)
+    {
+        var (project, environment) = _services[name];
+        var another = $"{name}-2";
+        _ports[another] = FreePort.Next();
+        var settings = new Dictionary<string, string>(environment) { ["Http__Port"] = Port(another) };
+        if (name is "processor") settings["Processor__Instance"] = "2";
+        if (name is "materializer") settings["Materializer__Instance"] = "2";
+        var instance = ServiceProcess.Of(another, project, settings);
+        _further.Add(instance);
+        instance.Start();
+        await ReadyAsync(another);
+        return At(another, "");
+    }
+
     /// <summary>Waits until all four services say that they are ready.</summary>
     public async Task ReadyAsync()
     {
-        foreach (var name in (string[])["command", "processor", "materializer", "query"])
-        {
-            await Eventually.HoldsAsync($"{name} is ready", TimeSpan.FromSeconds(60), async () =>
-            {
-                using var answer = await _http.GetAsync(new Uri($"http://127.0.0.1:{Port(name)}/health/ready"));
-                return answer.IsSuccessStatusCode;
-            });
-        }
+        foreach (var name in (string[])["command", "processor", "materializer", "query"]) await ReadyAsync(name);
     }
 
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();
-        foreach (var process in (IKillable[])[Door, .. Services, Topics, Redis, Broker]) await process.DisposeAsync();
+        foreach (var process in (IKillable[])[Door, .. _further, .. Services, Topics, Redis, Broker]) await process.DisposeAsync();
         _folder.Delete(recursive: true);
     }
 
@@ -140,6 +152,15 @@ public sealed class Pipeline : IAsyncDisposable
 
     private string Port(string name) => _ports[name].ToString(CultureInfo.InvariantCulture);
 
-    private ServiceProcess Service(string name, string project, Dictionary<string, string> environment) =>
-        ServiceProcess.Of(name, project, new Dictionary<string, string>(environment) { ["Http__Port"] = Port(name) });
+    private Task ReadyAsync(string name) => Eventually.HoldsAsync($"{name} is ready", TimeSpan.FromSeconds(60), async () =>
+    {
+        using var answer = await _http.GetAsync(At(name, "/health/ready"));
+        return answer.IsSuccessStatusCode;
+    });
+
+    private ServiceProcess Service(string name, string project, Dictionary<string, string> environment)
+    {
+        _services[name] = (project, environment);
+        return ServiceProcess.Of(name, project, new Dictionary<string, string>(environment) { ["Http__Port"] = Port(name) });
+    }
 }

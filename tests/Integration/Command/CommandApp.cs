@@ -3,10 +3,14 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Tally.CommandService.Batch;
 using Tally.CommandService.Ingest;
 using Tally.Shared.Hosting;
+using Tally.Shared.Hosting.Overload;
+using Tally.Shared.OpenApi;
 using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.Command;
@@ -29,6 +33,9 @@ internal sealed class CommandApp : IAsyncDisposable
 
     public HttpClient Http { get; }
 
+    public IEnumerable<string> Routes =>
+        _app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Select(e => e.RoutePattern.RawText!);
+
     public EventProducer Producer => _app.Services.GetRequiredService<EventProducer>();
 
     /// <param name="bootstrap">Where Kafka is, or will be.</param>
@@ -48,10 +55,15 @@ internal sealed class CommandApp : IAsyncDisposable
         ];
         var builder = WebApplication.CreateBuilder(args);
         builder.AddServiceDefaults("command-service", defaultPort: 0);
+        builder.AddAdmission();
         builder.AddIngest();
+        builder.AddBatch();
         if (limits is not null) builder.WebHost.ConfigureKestrel(kestrel => limits(kestrel.Limits));
         var app = builder.Build();
+        app.UseAdmission();
         app.MapIngest();
+        app.MapBatch();
+        app.MapApiDocument(typeof(EventIntake));
         app.MapHealth();
         await app.StartAsync();
         return new CommandApp(app);

@@ -1,9 +1,11 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using Microsoft.Extensions.Configuration;
+using Tally.CommandService.Batch;
 using Tally.CommandService.Ingest;
 using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
+using Tally.Shared.Hosting.Overload;
 using Tally.Shared.Kafka;
 
 namespace Tally.Tests.Unit.Command;
@@ -15,6 +17,8 @@ public sealed class CommandSettingsTests
     private static IEnumerable<TestCaseData> Sections()
     {
         yield return new TestCaseData(IngestOptions.Section, new IngestOptions()).SetArgDisplayNames("Ingest");
+        yield return new TestCaseData(OverloadOptions.Section, new OverloadOptions()).SetArgDisplayNames("Overload");
+        yield return new TestCaseData(BatchOptions.Section, new BatchOptions()).SetArgDisplayNames("Batch");
         yield return new TestCaseData(KafkaOptions.Section, new KafkaOptions()).SetArgDisplayNames("Kafka");
         yield return new TestCaseData(HashKeyOptions.Section, new HashKeyOptions()).SetArgDisplayNames("HashKey");
         yield return new TestCaseData(HttpOptions.Section, new HttpOptions { Port = 8081 }).SetArgDisplayNames("Http");

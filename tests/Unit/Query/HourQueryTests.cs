@@ -19,14 +19,14 @@ public sealed class HourQueryTests
     [TestCase("?&timestamp=3600000&", 1)]
     public void A_timestamp_falls_into_its_GMT_hour(string query, long expected)
     {
-        Assert.That(HourQuery.TryParse(query, out var hour, out var problem), Is.True, () => problem!.Detail);
-        Assert.That(hour, Is.EqualTo(expected));
+        Assert.That(HourQuery.TryParse(query, default, out var request, out var problem), Is.True, () => problem!.Detail);
+        Assert.That(request.Hour, Is.EqualTo(expected));
     }
 
     [TestCaseSource(nameof(Refused))]
     public void What_is_wrong_is_refused_by_its_field(string query, string field)
     {
-        Assert.That(HourQuery.TryParse(query, out _, out var problem), Is.False);
+        Assert.That(HourQuery.TryParse(query, default, out _, out var problem), Is.False);
         Assert.Multiple(() =>
         {
             Assert.That(problem!.Field, Is.EqualTo(field));
@@ -60,8 +60,8 @@ public sealed class HourQueryTests
         {
             var query = $"?timestamp={number % (number % 3 == 0 ? ulong.MaxValue : 300_000_000_000_000UL)}";
             var plain = HourQuery.TryParsePlain(query, out var a);
-            var full = HourQuery.TryParse(query, out var b, out _);
-            return plain == full && (!plain || a == b);
+            var full = HourQuery.TryParse(query, default, out var b, out _);
+            return plain == full && (!plain || a == b.Hour);
         });
 
     [Test]

@@ -3,14 +3,20 @@ using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Tally.QueryService.Accounting;
 using Tally.QueryService.Analytics;
 using Tally.QueryService.Http;
+using Tally.QueryService.Live;
+using Tally.QueryService.Page;
+using Tally.QueryService.Positions;
 using Tally.QueryService.Reading;
 using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
+using Tally.Shared.Hosting.Overload;
+using Tally.Shared.OpenApi;
 using Tally.Shared.ReadModel;
 
 namespace Tally.Tests.Unit.Query;
@@ -30,24 +36,40 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
     public Uri Address { get; }
     public HttpClient Http { get; }
     public FakeSource Redis => (FakeSource)_app.Services.GetServices<IHourSource>().First();
+    public IEnumerable<string> Routes =>
+        _app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Select(e => e.RoutePattern.RawText!);
+    public LiveFeed Live => _app.Services.GetRequiredService<LiveFeed>();
+    public FakeEventLog Log => (FakeEventLog)_app.Services.GetRequiredService<IEventLog>();
     public FakeSource Archive => (FakeSource)_app.Services.GetServices<IHourSource>().Last();
 
-    public static async Task<QueryServiceOverHttp> StartAsync(params string[] settings)
+    public static Task<QueryServiceOverHttp> StartAsync(params string[] settings) => StartAsync(withoutRecords: false, settings);
+
+    /// <param name="withoutRecords">No source has progress records.</param>
+    /// <param name="settings">Such as <c>--Query:CacheFor=00:00:00</c>.</param>
+    public static async Task<QueryServiceOverHttp> StartAsync(bool withoutRecords, params string[] settings)
     {
         var builder = WebApplication.CreateBuilder(["--Http:Port=0", .. settings]);
         builder.AddServiceDefaults("query-service", defaultPort: 0);
         builder.Logging.ClearProviders();
+        builder.AddAdmission();
         builder.Services.AddSingleton<IHourSource>(new FakeSource("redis"));
         builder.Services.AddSingleton<IHourSource>(new FakeSource("archive"));
         builder.Services.AddSingleton<IHourRefill>(new FakeRefill());
-        builder.Services.AddSingleton<IProgressRecordSource>(new FakeRecords("redis"));
-        builder.Services.AddSingleton<IProgressRecordSource>(new FakeRecords("archive"));
+        builder.Services.AddSingleton<IProgressRecordSource>(new FakeRecords("redis", withoutRecords));
+        builder.Services.AddSingleton<IProgressRecordSource>(new FakeRecords("archive", withoutRecords));
+        builder.Services.AddSingleton<IEventLog>(new FakeEventLog());
         builder.AddReading();
+        builder.AddPositions();
+        builder.AddLive();
         builder.AddAccounting();
         var app = builder.Build();
+        app.UseAdmission(app.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<QueryOptions>>().Value.MaxRequests);
         app.UseAnalytics();
         app.MapAnalytics();
+        app.MapLive();
+        app.MapPage();
         app.MapAccounting();
+        app.MapApiDocument(typeof(AnalyticsEndpoints));
         app.MapHealth();
         app.MapNotFound();
         await app.StartAsync();
@@ -96,11 +118,11 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
-    private sealed class FakeRecords(string name) : IProgressRecordSource
+    private sealed class FakeRecords(string name, bool away) : IProgressRecordSource
     {
         public string Name => name;
 
         public Task<IReadOnlyList<Progress>> ReadRecordsAsync(CancellationToken cancellation) =>
-            Task.FromResult<IReadOnlyList<Progress>>([new Progress { Generation = 1, PartitionCount = 1, NextOffset = 3, AsOfMs = 1, SinceMs = 1 }]);
+            away ? throw new IOException("nobody there") : Task.FromResult<IReadOnlyList<Progress>>([new Progress { Generation = 1, PartitionCount = 1, NextOffset = 3, AsOfMs = 1, SinceMs = 1 }]);
     }
 }

@@ -1,8 +1,11 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Configuration;
+using Tally.QueryService.Live;
+using Tally.QueryService.Positions;
 using Tally.QueryService.Reading;
 using Tally.Shared.Archive;
 using Tally.Shared.Hosting;
+using Tally.Shared.Hosting.Overload;
 using Tally.Shared.ReadModel;
 using Tally.Tests.Support;
 
@@ -18,10 +21,13 @@ public sealed class SettingsTests
     public void Every_key_stands_in_the_file_with_its_default() => Assert.Multiple(() =>
     {
         Same(new HttpOptions { Port = 8082 }, HttpOptions.Section);
+        Same(new OverloadOptions(), OverloadOptions.Section);
         Same(new QueryOptions(), QueryOptions.Section);
+        Same(new PositionOptions(), PositionOptions.Section);
+        Same(new LiveOptions(), LiveOptions.Section);
         Same(new RedisOptions(), RedisOptions.Section);
         Same(new ArchiveOptions(), ArchiveOptions.Section);
-        Assert.That(File.GetChildren().Select(s => s.Key), Is.EquivalentTo(new[] { "Http", "Query", "Colours", "Redis", "Archive" }));
+        Assert.That(File.GetChildren().Select(s => s.Key), Is.EquivalentTo(new[] { "Http", "Overload", "Query", "Colours", "Positions", "Live", "Kafka", "Redis", "Archive" }));
     });
 
     [TestCase("Query:CacheFor", "00:00:06")]

@@ -1,0 +1,84 @@
+using Microsoft.Extensions.Options;
+using Tally.QueryService.Http;
+using Tally.QueryService.Reading;
+
+namespace Tally.QueryService.Positions;
+
+/// <summary>Reads an hour once the events at certain positions are in its numbers: a writer reads its own writes.</summary>
+public sealed class PositionReader(HourReader reader, PositionWatch watch, IEventLog log, IOptions<PositionOptions> options, TimeProvider clock)
+{
+    /// <summary>Before a source that was there and is not any more, such as an emptied Redis, is asked again.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
+
+    private int _waiting;
+
+    /// <summary>Waits and reads.</summary>
+    /// <returns>The answer, or why there is none.</returns>
+    public async Task<(RememberedAnswer? Answer, Problem? Problem)> ReadAsync(long hour, WaitRequest request, CancellationToken cancellation)
+    {
+        if (reader.TryFind(hour, out var known) && Reached(known, request)) return (known, null);
+        if (Interlocked.Increment(ref _waiting) > options.Value.MaxWaiting)
+        {
+            Interlocked.Decrement(ref _waiting);
+            return (null, PositionProblems.TooManyWait);
+        }
+        using var limit = new CancellationTokenSource(request.Limit ?? options.Value.Wait, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+        try
+        {
+            // Even who does not want to wait gets what the sources have now.
+            var answer = await reader.ReadAsync(hour, request.Limit == TimeSpan.Zero ? cancellation : either.Token).ConfigureAwait(false);
+            if (Reached(answer, request)) return (answer, null);
+            return await WaitAsync(hour, request, either).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellation.IsCancellationRequested)
+        {
+            return await GiveUpAsync(hour, request, cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            // Ends whatever still waits on behalf of this read.
+            await either.CancelAsync().ConfigureAwait(false);
+            Interlocked.Decrement(ref _waiting);
+        }
+    }
+
+    private static bool Reached(RememberedAnswer? answer, WaitRequest request) =>
+        answer is not null && request.Positions.ReachedBy(answer.Answer.Progress);
+
+    private async Task<(RememberedAnswer?, Problem?)> WaitAsync(long hour, WaitRequest request, CancellationTokenSource either)
+    {
+        // Whether such events were written at all is asked beside the wait, so that it costs a rightful one nothing.
+        var check = log.CheckAsync(request.Positions, either.Token);
+        while (true)
+        {
+            var reached = watch.ReachedAsync(request.Positions, hour, either.Token);
+            if (!check.IsCompleted) await Task.WhenAny(reached, check).ConfigureAwait(false);
+            if (check.IsCompletedSuccessfully && Refusal(await check.ConfigureAwait(false)) is { } refusal)
+            {
+                await either.CancelAsync().ConfigureAwait(false);
+                await Task.WhenAny(reached).ConfigureAwait(false);
+                return (null, refusal);
+            }
+            await reached.ConfigureAwait(false);
+            var answer = await reader.ReadReachedAsync(hour, request.Positions, either.Token).ConfigureAwait(false);
+            if (Reached(answer, request)) return (answer, null);
+            await Task.Delay(Pause, clock, either.Token).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<(RememberedAnswer?, Problem?)> GiveUpAsync(long hour, WaitRequest request, CancellationToken cancellation)
+    {
+        if (!request.StaleOnTimeout) return (null, PositionProblems.NotReached);
+        var answer = await reader.ReadAsync(hour, cancellation).ConfigureAwait(false);
+        // It may lack the event, so it is marked however fresh it is.
+        return (answer is null || Reached(answer, request) ? answer : answer with { Stale = true }, null);
+    }
+
+    private static Problem? Refusal(PositionCheck check) => check switch
+    {
+        PositionCheck.UnknownPartition => PositionProblems.UnknownPartition,
+        PositionCheck.BeyondEnd => PositionProblems.BeyondEnd,
+        _ => null,
+    };
+}
