@@ -16,7 +16,7 @@ COPY deploy/compose/native.sh /
 RUN /native.sh "$TALLY_PACKAGES" /native
 
 # Chiselled: no shell, no package manager, a user of its own (1654).
-FROM mcr.microsoft.com/dotnet/aspnet:${DOTNET}-noble-chiselled AS runtime
+FROM mcr.microsoft.com/dotnet/aspnet:${DOTNET}-noble-chiseled AS runtime
 COPY --from=native /native/ /
 # For what a service may keep on its own disk; everything else is read-only.
 COPY --from=build --chown=1654:1654 /publish/empty /data

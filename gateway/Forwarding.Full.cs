@@ -1,6 +1,8 @@
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Transforms;
 
 namespace Tally.Gateway;
 
@@ -9,7 +11,7 @@ public static class Forwarding
 {
     public static void AddForwarding(this WebApplicationBuilder builder)
     {
-        builder.Services.AddReverseProxy();
+        builder.Services.AddReverseProxy().AddTransforms(transforms => transforms.AddRequestTransform(AsSentAsync));
         builder.Services.AddSingleton<IProxyConfigProvider>(services =>
         {
             var options = services.GetRequiredService<IOptions<GatewayOptions>>().Value;
@@ -20,6 +22,14 @@ public static class Forwarding
     }
 
     public static void MapForwarding(this WebApplication app) => app.MapReverseProxy();
+
+    /// <summary>The target as the client sent it: YARP's own would turn a broken escape (<c>%G1</c>) into a whole one, which the service takes for somebody's name.</summary>
+    private static ValueTask AsSentAsync(RequestTransformContext request)
+    {
+        var target = request.HttpContext.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        request.ProxyRequest.RequestUri = new Uri(request.DestinationPrefix.TrimEnd('/') + target, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+        return ValueTask.CompletedTask;
+    }
 
     private static RouteConfig Route(string id, string cluster, int order, params string[] methods) => new()
     {

@@ -14,6 +14,7 @@ return await ServiceRun.RunAsync("gateway", () =>
     var app = builder.Build();
     app.RefuseDoubleKeys();
     app.MapHealth();
+    app.HideMetrics();
     app.MapForwarding();
     return app;
 });

@@ -22,4 +22,7 @@ public sealed class HttpOptions
     /// <summary>Open connections at once, 1 to 100,000.</summary>
     [Range(typeof(long), "1", "100000", ErrorMessage = "Http:MaxConnections must be from 1 to 100000.")]
     public long MaxConnections { get; set; } = 10_000;
+
+    /// <summary>Serve <c>/metrics</c> to other machines too; otherwise only loopback is answered. For a scraper on a network that is ours.</summary>
+    public bool PublicMetrics { get; set; }
 }

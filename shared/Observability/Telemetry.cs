@@ -1,13 +1,16 @@
+using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using OpenTelemetry.Exporter;
 using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
+using Tally.Shared.Hosting;
 
 namespace Tally.Shared.Observability;
 
@@ -41,17 +44,26 @@ public static partial class Telemetry
         AddProviders(builder, service, prometheus);
     }
 
-    /// <summary><c>/metrics</c>, where metrics are kept for it.</summary>
+    /// <summary><c>/metrics</c>, where metrics are kept for it; to other machines only with <c>Http:PublicMetrics</c>.</summary>
     public static void MapPrometheus(this WebApplication app)
     {
         if (app.Services.GetService<PrometheusExporter>() is not { } exporter) return;
+        var everybody = app.Services.GetRequiredService<IOptions<HttpOptions>>().Value.PublicMetrics;
         app.MapGet("/metrics", context =>
         {
+            if (!everybody && !IsThisMachine(context.Connection.RemoteIpAddress))
+            {
+                context.Response.StatusCode = StatusCodes.Status404NotFound;
+                return Task.CompletedTask;
+            }
             var open = context.Request.Headers.Accept.ToString().Contains("application/openmetrics-text", StringComparison.Ordinal);
             context.Response.ContentType = open ? PrometheusExporter.OpenMetricsType : PrometheusExporter.TextType;
             return context.Response.WriteAsync(exporter.Scrape(open), context.RequestAborted);
         });
     }
+
+    /// <param name="client">Null for callers without an address, such as those over a Unix socket.</param>
+    internal static bool IsThisMachine(IPAddress? client) => client is null || IPAddress.IsLoopback(client);
 
     private static bool Prometheus =>
         Environment.GetEnvironmentVariable("OTEL_METRICS_EXPORTER") is not { Length: > 0 } chosen || chosen.Contains("prometheus", StringComparison.Ordinal);

@@ -26,6 +26,7 @@ internal sealed class DoorApp : IAsyncDisposable
         var app = builder.Build();
         app.RefuseDoubleKeys();
         app.MapHealth();
+        app.HideMetrics();
         app.MapForwarding();
         await app.StartAsync();
         return new DoorApp(app);

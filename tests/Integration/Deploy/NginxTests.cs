@@ -87,6 +87,20 @@ public sealed partial class NginxTests : IAsyncDisposable
         Assert.That(_seen, Has.Member((service, method, target)));
     }
 
+    [TestCase("door")]
+    [TestCase("to-command")]
+    [TestCase("to-query")]
+    public async Task Metrics_are_for_those_inside(string door)
+    {
+        using var answer = await _http.GetAsync(At(door, "/metrics"));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+            Assert.That(_seen.Select(s => s.Target), Has.None.EqualTo("/metrics"));
+        });
+    }
+
     [Test]
     public async Task A_service_that_is_away_is_a_503_with_a_reason_and_a_body_of_our_form()
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Net;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using Tally.Shared.Observability;
@@ -17,6 +18,16 @@ public sealed class PrometheusTests
     [TestCase("5xx.seconds", "s", MetricType.Histogram, "_5xx_seconds")]
     public void Names_follow_the_rules_of_OpenTelemetry(string instrument, string unit, MetricType type, string name) =>
         Assert.That(PrometheusNames.Of(instrument, unit, type), Is.EqualTo(name));
+
+    [TestCase("127.0.0.1", true)]
+    [TestCase("::1", true)]
+    [TestCase("::ffff:127.0.0.1", true)]
+    [TestCase(null, true)]
+    [TestCase("10.0.0.7", false)]
+    [TestCase("::ffff:10.0.0.7", false)]
+    [TestCase("2001:db8::1", false)]
+    public void Only_this_machine_is_answered_unless_a_setting_says_otherwise(string? client, bool answered) =>
+        Assert.That(Telemetry.IsThisMachine(client is null ? null : IPAddress.Parse(client)), Is.EqualTo(answered));
 
     [Test]
     public void A_scrape_holds_counters_gauges_and_histograms_with_their_labels()
