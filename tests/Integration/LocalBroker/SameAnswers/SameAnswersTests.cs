@@ -15,6 +15,7 @@ public sealed class SameAnswersTests
         ["sequences"] = RecordScenarios.Sequences,
         ["producer ids"] = RecordScenarios.Initialisation,
         ["corrupt batches"] = RecordScenarios.CorruptBatches,
+        ["codecs"] = RecordScenarios.Codecs,
         ["sizes and times"] = RecordScenarios.SizesAndTimes,
         ["compacted topics"] = RecordScenarios.CompactedTopics,
         ["append time"] = RecordScenarios.AppendTime,
