@@ -27,7 +27,9 @@ internal sealed class Workload(string bootstrap)
             EnableIdempotence = true,
             LingerMs = 5,
             DeliveryReportFields = "status",
-            QueueBufferingMaxMessages = 100_000,
+            // Room for all: a full queue makes the client wait by the millisecond, and then the clock measures that.
+            QueueBufferingMaxMessages = 1_000_000,
+            QueueBufferingMaxKbytes = 1_000_000,
             TransactionalId = transactions ? topic : null,
         };
         using IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(config).Build();

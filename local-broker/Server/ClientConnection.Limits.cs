@@ -1,4 +1,5 @@
 using Tally.LocalBroker.Protocol;
+using Tally.LocalBroker.Server.Network;
 
 namespace Tally.LocalBroker.Server;
 

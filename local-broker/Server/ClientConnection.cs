@@ -1,10 +1,7 @@
-using System.Buffers;
-using System.Buffers.Binary;
-using System.IO.Pipelines;
-using System.Net;
-using Microsoft.AspNetCore.Connections;
+using System.Net.Sockets;
 using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Protocol.Messages;
+using Tally.LocalBroker.Server.Network;
 using Tally.LocalBroker.Server.Security;
 
 namespace Tally.LocalBroker.Server;
@@ -14,7 +11,7 @@ namespace Tally.LocalBroker.Server;
 /// that are not ready hold back those behind them.
 /// </summary>
 internal sealed partial class ClientConnection(
-    ConnectionContext connection, IDuplexPipe transport, HandlerTable handlers, FaultPlan faults, ClientSession session, LocalBrokerOptions options, ILogger log)
+    ClientSocket socket, Stream stream, HandlerTable handlers, FaultPlan faults, ClientSession session, LocalBrokerOptions options, ILogger log)
 {
     private const int PendingMax = 64;
 
@@ -24,14 +21,15 @@ internal sealed partial class ClientConnection(
     // Answers that wait for those before them; beyond that no further request is begun.
     private const int PendingBytesMax = 16 * 1024 * 1024;
 
-    // A client that sends much and reads little must not fill the memory with answers.
-    private const int UnflushedBytesMax = 64 * 1024;
-    private readonly PipeReader _input = transport.Input;
-    private readonly PipeWriter _output = transport.Output;
-    private readonly string _clientHost = "/" + ((connection.RemoteEndPoint as IPEndPoint)?.Address.ToString() ?? "unknown");
+    // The shortest head of a request: key, version, correlation id.
+    private const int FrameBytesMin = 8;
+    private const int FramesInARowMax = 64;
+    private readonly Inbox _inbox = new(stream);
+    private readonly Outbox _outbox = new(stream);
+    private readonly string _clientHost = "/" + (socket.Remote?.Address.ToString() ?? "unknown");
     private Task _tail = Task.CompletedTask;
     private int _pending;
-    private int _unflushedBytes;
+    private int _framesInARow;
     private int _pendingBytes;
     private long _readingSince;
     private long _frameSince;
@@ -65,67 +63,48 @@ internal sealed partial class ClientConnection(
         finally
         {
             // Ends the waits of this connection's long polls.
-            connection.Abort();
-            await connection.DisposeAsync();
+            socket.Abort();
+            _inbox.Clear();
+            // An answer that is still awaited finds its way to a closed socket and is dropped there.
+            if (_tail.IsCompleted)
+                _outbox.Clear();
         }
     }
 
     /// <summary>The next frame in a pooled array, null at the end. The length is checked before anything is allocated.</summary>
     private async ValueTask<Frame?> ReadFrameAsync()
     {
-        Frame? frame = null;
-        int filled = 0;
         while (true)
         {
-            if (!_input.TryRead(out ReadResult result))
-            {
-                await FlushAsync();
-                _readingSince = Now;
-                result = await _input.ReadAsync();
-                _readingSince = 0;
-            }
-
-            ReadOnlySequence<byte> buffer = result.Buffer;
-            if (frame is null && buffer.Length >= sizeof(int))
-            {
-                frame = Frame.Rent(ReadLength(buffer));
-                _frameSince = Now;
-                buffer = buffer.Slice(sizeof(int));
-            }
-
+            Frame? frame = _inbox.TryTake(session.TokenIsBare ? 0 : FrameBytesMin, session.IsLetIn ? options.RequestBytesMax : LoginBytesMax);
             if (frame is not null)
             {
-                while (buffer.Length > 0 && filled < frame.Length)
+                _frameSince = 0;
+                // Who sends without a pause shares its thread with other connections.
+                if (++_framesInARow >= FramesInARowMax)
                 {
-                    Span<byte> free = frame.Free(filled);
-                    ReadOnlySequence<byte> part = buffer.Slice(0, Math.Min(buffer.Length, free.Length));
-                    part.CopyTo(free);
-                    filled += (int)part.Length;
-                    buffer = buffer.Slice(part.End);
+                    _framesInARow = 0;
+                    await Task.Yield();
                 }
 
-                if (filled == frame.Length)
-                {
-                    _frameSince = 0;
-                    _input.AdvanceTo(buffer.Start);
-                    return frame;
-                }
+                return frame;
             }
 
-            _input.AdvanceTo(buffer.Start, buffer.End);
-            if (!result.IsCompleted)
-                continue;
-            frame?.Dispose();
-            return null;
-        }
-    }
+            if (_frameSince == 0 && _inbox.IsInsideFrame)
+                _frameSince = Now;
+            await FlushAsync();
+            ValueTask<bool> received = _inbox.ReceiveAsync();
+            if (!received.IsCompleted)
+            {
+                _framesInARow = 0;
+                _readingSince = Now;
+            }
 
-    private int ReadLength(ReadOnlySequence<byte> buffer)
-    {
-        Span<byte> bytes = stackalloc byte[sizeof(int)];
-        buffer.Slice(0, sizeof(int)).CopyTo(bytes);
-        int length = BinaryPrimitives.ReadInt32BigEndian(bytes);
-        return length >= (session.TokenIsBare ? 0 : 8) && length <= (session.IsLetIn ? options.RequestBytesMax : LoginBytesMax) ? length : throw new MalformedRequestException($"frame length {length} is out of bounds");
+            bool more = await received;
+            _readingSince = 0;
+            if (!more)
+                return null;
+        }
     }
 
     /// <summary>Begins a request; false when the connection must end.</summary>
@@ -147,7 +126,7 @@ internal sealed partial class ClientConnection(
             return false;
         if (fault is Fault.DelayBefore delay)
             await Task.Delay(delay.Time, request.Closed);
-        ValueTask<WireWriter?> answer = handler(request);
+        ValueTask<WireWriter?> answer = Handle(handler, request);
         if (fault is Fault.CloseAfterwards)
         {
             await answer;
@@ -155,11 +134,37 @@ internal sealed partial class ClientConnection(
         }
 
         Send(answer, frame);
-        if (_unflushedBytes >= UnflushedBytesMax)
+        if (_outbox.IsFull)
             await FlushAsync();
         if (Volatile.Read(ref _pending) >= PendingMax || Volatile.Read(ref _pendingBytes) >= PendingBytesMax)
             await _tail;
         return true;
+    }
+
+    // A file that could not be read or written is no client that went away, though both are told by the same kind of exception.
+    private static async ValueTask<WireWriter?> AwaitedAsync(ValueTask<WireWriter?> answer)
+    {
+        try
+        {
+            return await answer;
+        }
+        catch (IOException e)
+        {
+            throw new InvalidOperationException("A file could not be read or written.", e);
+        }
+    }
+
+    private static ValueTask<WireWriter?> Handle(RequestHandler handler, RequestContext request)
+    {
+        try
+        {
+            ValueTask<WireWriter?> answer = handler(request);
+            return answer.IsCompletedSuccessfully ? answer : AwaitedAsync(answer);
+        }
+        catch (IOException e)
+        {
+            throw new InvalidOperationException("A file could not be read or written.", e);
+        }
     }
 
     private bool TryParse(Frame frame, out RequestContext request, out RequestHandler handler, out WireWriter? refusal)
@@ -190,7 +195,7 @@ internal sealed partial class ClientConnection(
         }
 
         header = header.ReadRest(ref reader, range.IsFlexible(header.Version));
-        request = new RequestContext(header, frame.Memory, reader.Position, range, _clientHost, session, connection.ConnectionClosed);
+        request = new RequestContext(header, frame.Memory, reader.Position, range, _clientHost, session, socket.Closed);
         return true;
     }
 
@@ -236,7 +241,7 @@ internal sealed partial class ClientConnection(
         {
             await before;
             Write(await answer);
-            if (_unflushedBytes > 0)
+            if (!_outbox.IsEmpty)
                 await FlushOutputAsync();
         }
         catch (Exception e)
@@ -245,9 +250,9 @@ internal sealed partial class ClientConnection(
             _broken = true;
             if (e is MalformedRequestException)
                 LogMalformed(_clientHost, e.Message);
-            else if (!IsDisconnect(e) && e is not InvalidOperationException)
+            else if (!IsDisconnect(e))
                 LogFailed(e, _clientHost);
-            connection.Abort();
+            socket.Abort();
         }
         finally
         {
@@ -259,33 +264,32 @@ internal sealed partial class ClientConnection(
 
     private void Write(WireWriter? response)
     {
-        using (response)
+        if (response is null)
+            return;
+        if (_broken)
         {
-            if (response is null || _broken)
-                return;
-            response.PatchInt32(0, response.Length - sizeof(int));
-            _output.Write(response.Written.Span);
-            _unflushedBytes += response.Length;
+            response.Dispose();
+            return;
         }
+
+        response.PatchInt32(0, response.Length - sizeof(int));
+        _outbox.Add(response);
     }
 
     private async ValueTask FlushAsync()
     {
-        if (!_tail.IsCompleted || _unflushedBytes == 0)
-            return;
-        await FlushOutputAsync();
+        if (_tail.IsCompleted && !_outbox.IsEmpty)
+            await FlushOutputAsync();
     }
 
     private async ValueTask FlushOutputAsync()
     {
-        _unflushedBytes = 0;
-        ValueTask<FlushResult> flush = _output.FlushAsync();
+        ValueTask flush = _outbox.FlushAsync();
         if (!flush.IsCompleted)
             _writingSince = Now;
         await flush;
         _writingSince = 0;
     }
 
-    private static bool IsDisconnect(Exception e) =>
-        e is IOException or ConnectionResetException or ConnectionAbortedException or OperationCanceledException;
+    private static bool IsDisconnect(Exception e) => e is IOException or SocketException or ObjectDisposedException or OperationCanceledException;
 }

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using Microsoft.AspNetCore.Connections;
+using Tally.LocalBroker.Server.Network;
 
 namespace Tally.LocalBroker.Server;
 
@@ -7,7 +7,7 @@ namespace Tally.LocalBroker.Server;
 internal sealed partial class ConnectionTable : IAsyncDisposable
 {
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(1);
-    private readonly ConcurrentDictionary<ConnectionContext, Entry> _open = new();
+    private readonly ConcurrentDictionary<ClientSocket, Entry> _open = new();
     private readonly LocalBrokerOptions _options;
     private readonly ILogger _log;
     private readonly ITimer _rounds;
@@ -20,7 +20,7 @@ internal sealed partial class ConnectionTable : IAsyncDisposable
     }
 
     /// <summary>Serves a connection in the background, or closes it at once when there are too many.</summary>
-    public async Task ServeAsync(ConnectionContext connection, Func<Action<ClientConnection>, Task> serve)
+    public void Serve(ClientSocket client, Func<Action<ClientConnection>, Task> serve)
     {
         if (_open.Count >= _options.ConnectionsMax)
         {
@@ -28,47 +28,47 @@ internal sealed partial class ConnectionTable : IAsyncDisposable
             if (!_full)
                 LogFull(_options.ConnectionsMax);
             _full = true;
-            connection.Abort();
-            await connection.DisposeAsync();
+            client.Dispose();
             return;
         }
 
         _full = false;
         var entry = new Entry();
-        _open[connection] = entry;
-        entry.Work = RunAsync(connection, entry, serve);
+        _open[client] = entry;
+        entry.Work = RunAsync(client, entry, serve);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _rounds.DisposeAsync();
         Entry[] entries = [.. _open.Values];
-        foreach (ConnectionContext connection in _open.Keys)
-            connection.Abort();
+        foreach (ClientSocket client in _open.Keys)
+            client.Abort();
         await Task.WhenAll(entries.Select(e => e.Work)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    private async Task RunAsync(ConnectionContext connection, Entry entry, Func<Action<ClientConnection>, Task> serve)
+    private async Task RunAsync(ClientSocket client, Entry entry, Func<Action<ClientConnection>, Task> serve)
     {
         await Task.Yield();
         try
         {
-            await serve(client => entry.Client = client);
+            await serve(connection => entry.Connection = connection);
         }
         finally
         {
-            _open.TryRemove(connection, out _);
+            _open.TryRemove(client, out _);
+            client.Dispose();
         }
     }
 
     private void CloseOverdue()
     {
-        foreach ((ConnectionContext connection, Entry entry) in _open)
+        foreach ((ClientSocket client, Entry entry) in _open)
         {
-            if (entry.Client?.Overdue() is not { } reason)
+            if (entry.Connection?.Overdue() is not { } reason)
                 continue;
-            LogClosed(connection.RemoteEndPoint, reason);
-            connection.Abort();
+            LogClosed(client.Remote, reason);
+            client.Abort();
         }
     }
 
@@ -82,6 +82,6 @@ internal sealed partial class ConnectionTable : IAsyncDisposable
     {
         public Task Work { get; set; } = Task.CompletedTask;
 
-        public volatile ClientConnection? Client;
+        public volatile ClientConnection? Connection;
     }
 }

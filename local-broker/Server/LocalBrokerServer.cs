@@ -1,12 +1,9 @@
-using System.IO.Pipelines;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
-using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.Options;
 using Tally.LocalBroker.Protocol;
+using Tally.LocalBroker.Server.Network;
 using Tally.LocalBroker.Server.Security;
 using Tally.LocalBroker.Storage;
 
@@ -16,7 +13,7 @@ namespace Tally.LocalBroker.Server;
 public sealed partial class LocalBrokerServer : IAsyncDisposable
 {
     private readonly BrokerState _state;
-    private readonly IConnectionListener _listener;
+    private readonly SocketListener _listener;
     private readonly HandlerTable _handlers;
     private readonly FaultPlan _faults = new();
     private readonly Maintenance _maintenance;
@@ -27,10 +24,10 @@ public sealed partial class LocalBrokerServer : IAsyncDisposable
     private readonly Task _accepting;
     private int _stopped;
 
-    private LocalBrokerServer(BrokerState state, IConnectionListener listener, Tls? tls, SaslUsers? users)
+    private LocalBrokerServer(BrokerState state, SocketListener listener, Tls? tls, SaslUsers? users)
     {
         (_state, _listener, _tls, _users) = (state, listener, tls, users);
-        _state.Port = ((IPEndPoint)listener.EndPoint).Port;
+        _state.Port = listener.EndPoint.Port;
         _log = state.Options.LoggerFactory.CreateLogger("Tally.LocalBroker");
         _handlers = Handlers.Handlers.Register(state, _log);
         _connections = new ConnectionTable(state.Options, _log);
@@ -56,8 +53,9 @@ public sealed partial class LocalBrokerServer : IAsyncDisposable
         var state = new BrokerState(options);
         try
         {
-            IConnectionListener listener = await ListenAsync(options, cancellationToken);
-            if (listener.EndPoint is IPEndPoint { Address: var address } && !IPAddress.IsLoopback(address) && (tls is null || users is null))
+            SocketListener listener = await SocketListener.BindAsync(options.Host, options.Port, cancellationToken);
+            IPAddress address = listener.EndPoint.Address;
+            if (!IPAddress.IsLoopback(address) && (tls is null || users is null))
                 LogOpenToAll(options.LoggerFactory.CreateLogger("Tally.LocalBroker"), address, tls is null ? "TLS (--tls-certificate)" : "users (--sasl-users)");
             return new LocalBrokerServer(state, listener, tls, users);
         }
@@ -78,57 +76,23 @@ public sealed partial class LocalBrokerServer : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _stopped, 1) != 0)
             return;
-        await _listener.UnbindAsync();
+        _listener.Dispose();
         await _accepting;
         await _connections.DisposeAsync();
-        await _listener.DisposeAsync();
         await _maintenance.DisposeAsync();
         await _state.DisposeAsync();
-    }
-
-    private static async Task<IConnectionListener> ListenAsync(LocalBrokerOptions options, CancellationToken cancellationToken)
-    {
-        IPAddress address = await ResolveAsync(options.Host, cancellationToken);
-        var factory = new SocketTransportFactory(Options.Create(new SocketTransportOptions { Backlog = 1024, UnsafePreferInlineScheduling = true }), options.LoggerFactory);
-        try
-        {
-            return await factory.BindAsync(new IPEndPoint(address, options.Port), cancellationToken);
-        }
-        catch (AddressInUseException e)
-        {
-            throw new IOException($"Port {options.Port} on {options.Host} is in use by another program; choose another with --port.", e);
-        }
-        catch (SocketException e)
-        {
-            throw new IOException($"Cannot listen on {options.Host}:{options.Port}: {e.Message}", e);
-        }
-    }
-
-    private static async Task<IPAddress> ResolveAsync(string host, CancellationToken cancellationToken)
-    {
-        if (IPAddress.TryParse(host, out IPAddress? address))
-            return address;
-        try
-        {
-            IPAddress[] found = await Dns.GetHostAddressesAsync(host, cancellationToken);
-            return found.FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork) ?? found[0];
-        }
-        catch (SocketException e)
-        {
-            throw new IOException($"The host name {host} cannot be resolved: {e.Message}", e);
-        }
     }
 
     private async Task AcceptAsync()
     {
         while (true)
         {
-            ConnectionContext? connection;
+            ClientSocket? client;
             try
             {
-                connection = await _listener.AcceptAsync();
+                client = await _listener.AcceptAsync();
             }
-            catch (Exception e) when (e is IOException or SocketException)
+            catch (SocketException e)
             {
                 // Out of file descriptors, for one: what is connected goes on.
                 LogAcceptFailed(e);
@@ -136,41 +100,43 @@ public sealed partial class LocalBrokerServer : IAsyncDisposable
                 continue;
             }
 
-            if (connection is null)
+            if (client is null)
                 return;
-            await _connections.ServeAsync(connection, serving => ServeAsync(connection, serving));
+            _connections.Serve(client, serving => ServeAsync(client, serving));
         }
     }
 
-    private async Task ServeAsync(ConnectionContext connection, Action<ClientConnection> serving)
+    private async Task ServeAsync(ClientSocket client, Action<ClientConnection> serving)
     {
         var session = new ClientSession(_users);
         if (_tls is null)
         {
-            await RunAsync(connection, connection.Transport, session, serving);
+            await RunAsync(client, client.Stream, session, serving);
             return;
         }
 
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(client.Closed);
         patience.CancelAfter(_state.Options.ClientPatience);
+        SslStream stream;
         try
         {
-            await using SslStream stream = await _tls.AcceptAsync(connection.Transport, patience.Token);
-            await RunAsync(connection, new StreamPipe(stream), session, serving);
+            stream = await _tls.AcceptAsync(client.Stream, patience.Token);
         }
-        catch (Exception e) when (e is AuthenticationException or IOException or OperationCanceledException or ConnectionAbortedException)
+        catch (Exception e) when (e is AuthenticationException or IOException or ObjectDisposedException or OperationCanceledException)
         {
-            LogNoTls(connection.RemoteEndPoint, e.InnerException?.Message ?? e.Message);
-            connection.Abort();
-            await connection.DisposeAsync();
+            LogNoTls(client.Remote, e.InnerException?.Message ?? e.Message);
+            return;
         }
+
+        await using (stream)
+            await RunAsync(client, stream, session, serving);
     }
 
-    private async Task RunAsync(ConnectionContext connection, IDuplexPipe transport, ClientSession session, Action<ClientConnection> serving)
+    private async Task RunAsync(ClientSocket client, Stream stream, ClientSession session, Action<ClientConnection> serving)
     {
-        var client = new ClientConnection(connection, transport, _handlers, _faults, session, _state.Options, _log);
-        serving(client);
-        await client.RunAsync();
+        var connection = new ClientConnection(client, stream, _handlers, _faults, session, _state.Options, _log);
+        serving(connection);
+        await connection.RunAsync();
     }
 
     [LoggerMessage(31, LogLevel.Warning, "{Client}: no TLS connection came about: {Reason}")]

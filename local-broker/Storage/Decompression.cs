@@ -7,7 +7,7 @@ internal static class Decompression
 {
     private const int UnpackedBytesMax = 64 * 1024 * 1024;
 
-    /// <summary>False for a codec that cannot be read here. <paramref name="unpacked"/> is null when the records were never packed.</summary>
+    /// <summary>False for a codec that cannot be read here: Zstandard without its library. <paramref name="unpacked"/> is null when the records were never packed.</summary>
     public static bool TryRecords(ReadOnlySpan<byte> batch, out byte[]? unpacked)
     {
         unpacked = null;
@@ -26,6 +26,9 @@ internal static class Decompression
                     return true;
                 case Codec.Lz4:
                     unpacked = Lz4.Unpack(packed, UnpackedBytesMax);
+                    return true;
+                case Codec.Zstd when Zstd.IsAvailable:
+                    unpacked = Zstd.Unpack(packed, UnpackedBytesMax);
                     return true;
                 default:
                     return false;

@@ -5,7 +5,7 @@ namespace Tally.LocalBroker.Storage;
 /// <summary>Questions about the records of a batch that need its records read.</summary>
 internal static class RecordKeys
 {
-    /// <summary>False when a record has no key, or the records cannot be read. Zstandard cannot be read here and is let through.</summary>
+    /// <summary>False when a record has no key, or the records cannot be read. What cannot be unpacked here (Zstandard without its library) is let through.</summary>
     public static bool AllHaveKeys(ReadOnlySpan<byte> batch)
     {
         BatchHeader header = BatchHeader.Read(batch);

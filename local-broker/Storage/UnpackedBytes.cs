@@ -3,7 +3,7 @@ namespace Tally.LocalBroker.Storage;
 /// <summary>Growing target of an unpacker, with a limit: packed bytes can claim any size.</summary>
 internal sealed class UnpackedBytes(int capacity, int bytesMax)
 {
-    private byte[] _bytes = new byte[Math.Clamp(capacity, 256, bytesMax)];
+    private byte[] _bytes = new byte[Math.Min(Math.Max(capacity, 256), bytesMax)];
     private int _length;
 
     public void Append(ReadOnlySpan<byte> data)

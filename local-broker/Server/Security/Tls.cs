@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography;
@@ -35,9 +34,9 @@ internal sealed class Tls
     }
 
     /// <summary>Shakes hands on a new connection. Throws <see cref="AuthenticationException"/> or <see cref="IOException"/> when the client does not agree.</summary>
-    public async Task<SslStream> AcceptAsync(IDuplexPipe transport, CancellationToken cancellationToken)
+    public async Task<SslStream> AcceptAsync(Stream transport, CancellationToken cancellationToken)
     {
-        var stream = new SslStream(new PipeStream(transport), leaveInnerStreamOpen: false);
+        var stream = new SslStream(transport, leaveInnerStreamOpen: false);
         try
         {
             await stream.AuthenticateAsServerAsync(_options, cancellationToken);

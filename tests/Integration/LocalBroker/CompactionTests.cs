@@ -6,6 +6,7 @@ public sealed class CompactionTests : BrokerFixture
 {
     [TestCase(CompressionType.None)]
     [TestCase(CompressionType.Lz4)]
+    [TestCase(CompressionType.Zstd)]
     public async Task A_compacted_topic_written_in_transactions_keeps_the_newest_of_each_key(CompressionType compression)
     {
         await Broker.CreateTopicAsync("state", configs: new()

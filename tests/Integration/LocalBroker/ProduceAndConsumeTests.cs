@@ -6,6 +6,8 @@ namespace Tally.Tests.Integration.LocalBroker;
 public sealed class ProduceAndConsumeTests : BrokerFixture
 {
     [TestCase(CompressionType.None)]
+    [TestCase(CompressionType.Gzip)]
+    [TestCase(CompressionType.Snappy)]
     [TestCase(CompressionType.Lz4)]
     [TestCase(CompressionType.Zstd)]
     public async Task What_is_produced_is_consumed_in_order(CompressionType compression)
@@ -46,7 +48,8 @@ public sealed class ProduceAndConsumeTests : BrokerFixture
     [TestCase(CompressionType.Gzip)]
     [TestCase(CompressionType.Snappy)]
     [TestCase(CompressionType.Lz4)]
-    public async Task Offsets_are_found_by_time_inside_batches_of_any_codec_that_is_read_here(CompressionType compression)
+    [TestCase(CompressionType.Zstd)]
+    public async Task Offsets_are_found_by_time_inside_batches_of_any_codec(CompressionType compression)
     {
         await Broker.CreateTopicAsync("events");
         using (IProducer<string, string> producer = Producer(c => (c.LingerMs, c.CompressionType) = (200, compression)))

@@ -57,6 +57,9 @@ public sealed record WireBatch
 
     public static WireBatch Of(params string[] keys) => new() { Records = [.. keys.Select(k => ((string?)k, (string?)$"value of {k}"))] };
 
+    /// <summary>The same records in a codec (0 to 4, see <see cref="PackedRecords.Pack"/>).</summary>
+    public WireBatch In(int codec) => this with { Attributes = codec, Body = PackedRecords.Pack(codec, Build()[HeaderSize..]) };
+
     public byte[] Build()
     {
         byte[] body = Body ?? [.. Records.SelectMany((r, i) => Record(i, r.Key, r.Value))];

@@ -73,6 +73,23 @@ internal static class RecordScenarios
         c.Note("not gzip, checksum right", await c.ProduceAsync(inside, good with { Attributes = 1 }));
     }
 
+    public static async Task Codecs(Conversation c)
+    {
+        string compacted = await c.CreateTopicAsync("codecs-compacted", 1, ("cleanup.policy", "compact"));
+        for (int codec = 0; codec <= 4; codec++)
+        {
+            string topic = await c.CreateTopicAsync($"codecs-{codec}");
+            WireBatch batch = WireBatch.Of("a", "b", "c", "d") with { Timestamp = 1_700_000_000_000, TimestampStep = 1000 };
+            c.Note($"codec {codec}", await c.ProduceAsync(topic, batch.In(codec)));
+            c.Note($"codec {codec} again", await c.ProduceAsync(topic, (batch with { Timestamp = 1_700_000_010_000 }).In(codec)));
+            foreach (long time in new[] { 0L, 1_700_000_001_000, 1_700_000_002_500, 1_700_000_005_000, 1_700_000_012_000, 1_700_000_099_000 })
+                c.Note($"codec {codec}, offset at {time}", await c.ListOffsetsAsync(topic, time));
+            c.Note($"codec {codec}, from the middle of a batch", await c.FetchAsync(topic, 5));
+            c.Note($"codec {codec}, keys", await c.ProduceAsync(compacted, batch.In(codec)));
+            c.Note($"codec {codec}, no key", await c.ProduceAsync(compacted, new WireBatch { Records = [("k", "a value of some length"), (null, "another value")] }.In(codec)));
+        }
+    }
+
     public static async Task SizesAndTimes(Conversation c)
     {
         string topic = await c.CreateTopicAsync("limits", 1, ("max.message.bytes", "2000"));

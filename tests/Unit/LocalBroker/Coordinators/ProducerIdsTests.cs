@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Tally.LocalBroker.Coordinators;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Coordinators;
 
 public sealed class ProducerIdsTests
 {

@@ -2,7 +2,7 @@ using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Server;
 using Tally.LocalBroker.Storage;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Storage;
 
 public sealed class RecoveryTests : IAsyncDisposable
 {

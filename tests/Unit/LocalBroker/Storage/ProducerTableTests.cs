@@ -1,6 +1,6 @@
 using Tally.LocalBroker.Protocol;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Storage;
 
 /// <summary>The answers measured at Kafka 4.3.1: six batches of two records each, sequences 0 to 11, offsets 0 to 11.</summary>
 public sealed class ProducerTableTests : IAsyncDisposable

@@ -1,7 +1,7 @@
 using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Protocol.Messages;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Coordinators;
 
 /// <summary>The answers of the old transaction protocol, as measured at Kafka 4.3.1 where the notes give them.</summary>
 public sealed class TransactionCoordinatorTests

@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Tally.LocalBroker.Server;
+namespace Tally.LocalBroker.Server.Network;
 
 /// <summary>One request's bytes in a pooled array.</summary>
 internal sealed class Frame : IDisposable
@@ -18,7 +18,7 @@ internal sealed class Frame : IDisposable
     public static Frame Rent(int length) => new(ArrayPool<byte>.Shared.Rent(Math.Min(length, ClaimedBytesMax)), length);
 
     /// <summary>Where the next bytes go; empty when the frame is full.</summary>
-    public Span<byte> Free(int filled)
+    public Memory<byte> Free(int filled)
     {
         if (filled == _buffer.Length && filled < Length)
         {
@@ -28,7 +28,7 @@ internal sealed class Frame : IDisposable
             _buffer = larger;
         }
 
-        return _buffer.AsSpan(filled, Math.Min(_buffer.Length, Length) - filled);
+        return _buffer.AsMemory(filled, Math.Min(_buffer.Length, Length) - filled);
     }
 
     public void Dispose()

@@ -1,6 +1,6 @@
-using Tally.LocalBroker.Server;
+using Tally.LocalBroker.Server.Network;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Server;
 
 public sealed class FrameTests
 {
@@ -13,7 +13,7 @@ public sealed class FrameTests
         int filled = 0;
         while (filled < announced)
         {
-            Span<byte> free = frame.Free(filled);
+            Span<byte> free = frame.Free(filled).Span;
             Assert.That(filled + free.Length, Is.LessThanOrEqualTo(Math.Max(1 << 20, filled * 4)));
             for (int i = 0; i < free.Length; i++)
                 free[i] = (byte)(filled + i);

@@ -2,7 +2,7 @@ using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Server;
 using Tally.LocalBroker.Storage;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Storage;
 
 /// <summary>A partition on a disk that fills up or fails: nothing is half there, nothing is acknowledged that is not there, reads go on.</summary>
 public sealed class StorageFaultTests

@@ -2,7 +2,7 @@ using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Protocol.Messages;
 using Tally.LocalBroker.Storage;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Protocol;
 
 public sealed class WireTests
 {

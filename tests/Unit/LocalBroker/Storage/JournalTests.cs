@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Tally.LocalBroker.Server;
 using Tally.LocalBroker.Storage;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Storage;
 
 public sealed class JournalTests
 {

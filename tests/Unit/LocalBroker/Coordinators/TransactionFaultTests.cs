@@ -2,7 +2,7 @@ using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Protocol.Messages;
 using Tally.LocalBroker.Server;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Coordinators;
 
 /// <summary>Transactions while the disk is full or fails, and after a power cut: what was answered is what a start finds.</summary>
 public sealed class TransactionFaultTests

@@ -1,7 +1,7 @@
 using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Protocol.Messages;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Coordinators;
 
 public sealed class GroupTests
 {

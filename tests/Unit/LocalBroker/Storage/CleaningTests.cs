@@ -1,7 +1,7 @@
 using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Storage;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Storage;
 
 public sealed class CleaningTests
 {

@@ -2,7 +2,7 @@ using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Server;
 using Tally.LocalBroker.Storage;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Storage;
 
 /// <summary>
 /// What a broken disk leaves of a log: a torn tail is cut and reported, damage before valid data refuses the start, and nothing is ever served that was not

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Storage;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Storage;
 
 public sealed class BatchValidationTests
 {

@@ -2,7 +2,7 @@ using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Server;
 using Tally.LocalBroker.Server.Security;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Server;
 
 public sealed class HandlerTableTests
 {

@@ -1,7 +1,7 @@
 using Tally.LocalBroker.Server;
 using Tally.LocalBroker.Storage;
 
-namespace Tally.Tests.Unit.LocalBroker;
+namespace Tally.Tests.Unit.LocalBroker.Storage;
 
 public sealed class FlushSchedulerTests
 {
