@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo frames-stdin feed-flows chaos-flows test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin feed-flows chaos-flows test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate rebuild bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -51,6 +51,9 @@ clients: ## every Kafka client that is here against local-broker (TALLY_LIBRDKAF
 
 simulate: ## the engine with broker, disk and power failing by seed (SEEDS=10000 FROM=1)
 	@SIMULATION_SEEDS=$${SEEDS:-10000} SIMULATION_FROM=$${FROM:-1} HANG_TIMEOUT=20m SUITES=Unit FILTER=StateSimulationTests deploy/test.sh
+
+rebuild: ## count the hourly analytics anew from the events Kafka still holds, and switch to the result (local mode)
+	@deploy/local/rebuild.sh
 
 bench: ## measure against baselines of the same run (docs/performance.md)
 	@bench/run.sh
