@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo frames-stdin feed-flows feed-colours chaos-flows test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin feed-flows feed-colours chaos-flows test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes rebuild bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -57,6 +57,9 @@ simulate: ## the engine with broker, disk and power failing by seed (SEEDS=10000
 
 own-writes: ## writes read back with Tally-Position over two instances of every service, Redis emptied midway (PAIRS=10000 SEED=n)
 	@PAIRS=$${PAIRS:-10000} HANG_TIMEOUT=15m SUITES=EndToEnd FILTER=OwnWritesTests deploy/test.sh
+
+rebuild: ## count the hourly analytics anew from the events Kafka still holds, and switch to the result (local mode)
+	@deploy/local/rebuild.sh
 
 bench: ## measure against baselines of the same run (docs/performance.md)
 	@bench/run.sh

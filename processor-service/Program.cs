@@ -1,12 +1,14 @@
 using Tally.ProcessorService.Engine;
 using Tally.ProcessorService.Jobs.ColourSets;
 using Tally.ProcessorService.Jobs.Frames.StandardInput;
+using Tally.ProcessorService.Rebuild;
 using Tally.ProcessorService.Topics;
 using Tally.Shared.Hosting;
 using Tally.Shared.Observability;
 
 if (args is [CreateTopicsCommand.Verb, .. var rest]) return await CreateTopicsCommand.RunAsync(rest);
 if (args is [FramesStdinCommand.Verb, .. var more]) return await FramesStdinCommand.RunAsync(more);
+if (args is [RebuildCommand.Verb, .. var settings]) return await RebuildCommand.RunAsync(settings);
 if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("processor-service", defaultPort: 8083);
 
 return await ServiceRun.RunAsync("processor-service", () =>

@@ -33,6 +33,16 @@ public sealed class MadeEvents(string order, long uniques, int hours)
         Value = _value.AsMemory(0, Encode(Hours.StartMs(Hour) + (long)(draw >> 40) % 3_600_000, a % 2 == 0));
     }
 
+    /// <summary>An event of one of a fixed set of users in a given hour, counted from the first.</summary>
+    public void Make(long user, long hourIndex)
+    {
+        var (a, b) = (Mix((ulong)user + 0x1234567), Mix((ulong)user * 3 + 0x7654321));
+        BinaryPrimitives.WriteUInt64LittleEndian(Key, a);
+        BinaryPrimitives.WriteUInt64LittleEndian(Key.AsSpan(8), b);
+        Hour = FirstHour + hourIndex;
+        Value = _value.AsMemory(0, Encode(Hours.StartMs(Hour), a % 2 == 0));
+    }
+
     private int Encode(long timestampMs, bool click)
     {
         var at = 0;

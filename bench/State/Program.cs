@@ -5,6 +5,7 @@ return args switch
 {
     ["fill", var order, var uniques, var hours, var megabytes] => Fill.Run(order, Number(uniques), (int)Number(hours), Number(megabytes)),
     ["restore", var bootstrap, var uniques, var hours] => Restore.Run(bootstrap, Number(uniques), (int)Number(hours)),
+    ["week", var events, var users] => Week.Run((int)Number(events), (int)Number(users)),
     _ => Usage(),
 };
 
@@ -12,6 +13,6 @@ static long Number(string text) => long.Parse(text, System.Globalization.Culture
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: StateBench fill uniform|current UNIQUES HOURS BUDGET_MB | restore BOOTSTRAP UNIQUES HOURS");
+    Console.Error.WriteLine("usage: StateBench fill uniform|current UNIQUES HOURS BUDGET_MB | restore BOOTSTRAP UNIQUES HOURS | week EVENTS_A_COMMIT USERS_AN_HOUR");
     return 2;
 }

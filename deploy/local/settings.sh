@@ -25,6 +25,8 @@ ARCHIVE=${ARCHIVE:-}       # "Host=…;Database=…;Username=…" of a PostgreSQ
 REDIS_MEMORY=${REDIS_MEMORY:-1gb}   # at the limit Redis refuses writes and the archive answers, instead of the system killing it
 CONFIGURATION=Release
 
+GENERATION=$(cat "$DATA/generation" 2> /dev/null || echo 1)   # of the hourly analytics; make rebuild raises it
+
 run=$DATA/run
 logs=$DATA/logs
 bootstrap=${BOOTSTRAP:-127.0.0.1:$KAFKA_PORT}

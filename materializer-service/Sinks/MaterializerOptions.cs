@@ -28,6 +28,13 @@ public sealed class MaterializerOptions
     [Required(ErrorMessage = "Materializer:Instance must be 1 to 100 letters, digits, dots, dashes or underscores.")]
     public string Instance { get; set => field = InstanceName.Of(value); } = "1";
 
+    /// <summary>
+    /// Generation of the hourly analytics to be written, 1 to 1,000,000; a rebuilt one has topic and groups of its own, and readers are pointed to
+    /// it once it has come as far as the one they use.
+    /// </summary>
+    [Range(1, 1_000_000, ErrorMessage = "Materializer:Generation must be from 1 to 1000000.")]
+    public int Generation { get; set; } = 1;
+
     /// <summary>Joins the groups under the instance's name, so that a killed instance that comes back takes its partitions at once.</summary>
     public bool StaticMembership { get; set; } = true;
 
@@ -66,6 +73,14 @@ public sealed class MaterializerOptions
     /// <summary>Kilobytes each consumer may hold fetched ahead, 64 to 1,048,576.</summary>
     [Range(64, 1_048_576, ErrorMessage = "Materializer:PrefetchKilobytes must be from 64 to 1048576.")]
     public int PrefetchKilobytes { get; set; } = 8192;
+
+    /// <summary>Groups of a rebuilt generation are its own.</summary>
+    public void NameByGeneration()
+    {
+        if (Generation == 1) return;
+        var ending = string.Create(System.Globalization.CultureInfo.InvariantCulture, $".g{Generation}");
+        (RedisGroup, ArchiveGroup) = (RedisGroup + ending, ArchiveGroup + ending);
+    }
 }
 
 /// <summary>Rules that span several keys.</summary>

@@ -20,6 +20,7 @@ public static class SinkRegistration
         services.AddValidatedOptions<KafkaOptions>(KafkaOptions.Section);
         services.AddValidatedOptions<MaterializerOptions>(MaterializerOptions.Section);
         services.AddSingleton<IValidateOptions<MaterializerOptions>, MaterializerOptionsCheck>();
+        services.PostConfigure<MaterializerOptions>(options => options.NameByGeneration());
         AddSink(services, "redis", Redis);
         AddSink(services, "archive", Archive);
         AddSink(services, SqlFlowStore.StoreName, Flows);
@@ -32,14 +33,14 @@ public static class SinkRegistration
     }
 
     private static SinkProfile<HourPartial> Redis(IServiceProvider provider, MaterializerOptions options, TopicNames topics) => new(
-        new HourPartialKind(), Feeds(provider, topics.Hours), provider.GetRequiredService<RedisHourStore>(), "redis", "EVAL", options.RedisGroup,
+        new HourPartialKind(), Feeds(provider, topics.OfGeneration(options.Generation).Hours), provider.GetRequiredService<RedisHourStore>(), "redis", "EVAL", options.RedisGroup,
         TimeSpan.Zero, options.RedisTimeout, _ => Task.CompletedTask, options.BatchRecords,
         new HoursAhead(provider.GetRequiredService<IOptions<RedisOptions>>().Value.FutureTolerance, provider.GetRequiredService<TimeProvider>()).Refusal);
 
     private static SinkProfile<HourPartial> Archive(IServiceProvider provider, MaterializerOptions options, TopicNames topics)
     {
         var database = provider.GetRequiredService<ArchiveDatabase>();
-        return new(new HourPartialKind(), Feeds(provider, topics.Hours), provider.GetRequiredService<SqlHourStore>(), database.System, "INSERT",
+        return new(new HourPartialKind(), Feeds(provider, topics.OfGeneration(options.Generation).Hours), provider.GetRequiredService<SqlHourStore>(), database.System, "INSERT",
             options.ArchiveGroup, options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(database, cancellation),
             options.BatchRecords);
     }

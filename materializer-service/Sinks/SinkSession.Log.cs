@@ -14,4 +14,7 @@ public sealed partial class SinkSession<T>
 
     [LoggerMessage(EventId = 6104, Level = LogLevel.Information, Message = "{Sink} is written again")]
     private static partial void Writes(ILogger logger, string sink);
+
+    [LoggerMessage(EventId = 6130, Level = LogLevel.Information, Message = "Readers of the {Sink} use generation {Generation}")]
+    private static partial void Pointed(ILogger logger, string sink, int generation);
 }

@@ -176,6 +176,7 @@ public sealed partial class SinkSession<T> : IFeedListener where T : class
             var owned = _owned[progress.Partition];
             owned.AsOfMs = Math.Max(owned.AsOfMs, progress.AsOfMs);
         }
+        PointReaders(batch);
         _batch.Written();
         _trace.Clear();
         ResumeAll();
@@ -191,11 +192,13 @@ public sealed partial class SinkSession<T> : IFeedListener where T : class
             WentBack(_logger, _sink.Name, range.Partition, range.From, positions[range.Partition]);
             ReadAgain(range.Partition, positions[range.Partition], "lost");
         }
+        _pointed = false;
         ResumeAll();
     }
 
     private void ApplyLastMinuteAgain()
     {
+        _pointed = false;
         _epoch = _sink.Store.Epoch;
         var begins = _owned.Where(o => _batch.Follows(o.Key) && o.Value.Trail.Begin is not null).ToDictionary(o => o.Key, o => o.Value.Trail.Begin!.Value);
         if (begins.Count == 0) return;

@@ -54,6 +54,8 @@ public sealed class Commit(string job, TimeProvider clock)
 
         public void Commit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit) => inner.Commit(input, offsets, limit);
 
+        public void Commit(TimeSpan limit) => inner.Commit(limit);
+
         public void Dispose()
         {
         }

@@ -70,7 +70,10 @@ public sealed class ProcessorOptions
     /// </summary>
     public bool Standby { get; set; }
 
-    /// <summary>Counts of another generation are not ours; a rebuild raises it and writes under topics of its own. 1 to 1,000,000.</summary>
+    /// <summary>
+    /// Generation of the hourly analytics, 1 to 1,000,000. <c>rebuild</c> counts the next one under topics, group and transactional ids of its own; once
+    /// readers use that one, it is set here.
+    /// </summary>
     [Range(1, 1_000_000, ErrorMessage = "Processor:Generation must be from 1 to 1000000.")]
     public int Generation { get; set; } = 1;
 
@@ -129,18 +132,34 @@ public sealed class ProcessorOptions
 
     public string TransactionalId => $"{TransactionalIdPrefix}-{Instance}";
 
+    /// <summary>Group and transactional ids of a rebuilt generation are its own, so that it runs beside the one before.</summary>
+    public void NameByGeneration()
+    {
+        if (Generation == 1) return;
+        var ending = string.Create(System.Globalization.CultureInfo.InvariantCulture, $".g{Generation}");
+        (Group, TransactionalIdPrefix) = (Group + ending, TransactionalIdPrefix + ending);
+    }
+
     /// <summary>Whether the settings name the job; to be asked before the options are bound.</summary>
     public static bool Runs(IConfiguration settings, string job) =>
         (settings[$"{Section}:{nameof(Jobs)}"] ?? new ProcessorOptions().Jobs).Split(',').Contains(job);
 
-    /// <summary>The same for a job beside the hourly analytics: group and transactional id are its own, and carry its name.</summary>
+    /// <summary>
+    /// The same for a job beside the hourly analytics: group and transactional id are its own, and carry its name. Generations are of the
+    /// hourly analytics alone.
+    /// </summary>
     public ProcessorOptions For(string job)
     {
         var options = (ProcessorOptions)MemberwiseClone();
-        options.Group = Named(Group, job);
-        options.TransactionalIdPrefix = Named(TransactionalIdPrefix, job);
+        var ending = string.Create(System.Globalization.CultureInfo.InvariantCulture, $".g{Generation}");
+        if (Generation > 1) (options.Group, options.TransactionalIdPrefix) = (Without(Group, ending), Without(TransactionalIdPrefix, ending));
+        options.Generation = 1;
+        options.Group = Named(options.Group, job);
+        options.TransactionalIdPrefix = Named(options.TransactionalIdPrefix, job);
         return options;
     }
+
+    private static string Without(string name, string ending) => name.EndsWith(ending, StringComparison.Ordinal) ? name[..^ending.Length] : name;
 
     private static string Named(string name, string job) => $"{(name.EndsWith(AnalyticsSuffix, StringComparison.Ordinal) ? name[..^AnalyticsSuffix.Length] : name)}-{job}";
 }

@@ -23,6 +23,7 @@ public static class ProcessorServices
         services.AddValidatedOptions<HashKeyOptions>(HashKeyOptions.Section);
         services.AddValidatedOptions<ProcessorOptions>(ProcessorOptions.Section);
         services.AddSingleton<IValidateOptions<ProcessorOptions>, ProcessorOptionsRules>();
+        services.PostConfigure<ProcessorOptions>(options => options.NameByGeneration());
         services.AddValidatedOptions<StateOptions>(StateOptions.Section);
         services.AddSingleton(LocalState);
         services.AddSingleton(Status);
@@ -61,13 +62,13 @@ public static class ProcessorServices
         // Streamiz has stores of its own and writes the open chunk after each record, the native engine once a commit.
         var streamiz = options.ChosenEngine == ProcessorOptions.Streamiz;
         return new(
-            Options<KafkaOptions>(provider).Topics, Options<HashKeyOptions>(provider).CreateHasher(), options.Generation,
+            Options<KafkaOptions>(provider).Topics.OfGeneration(options.Generation), Options<HashKeyOptions>(provider).CreateHasher(), options.Generation,
             streamiz ? ProcessorOptions.LeastChunkHashes : options.ChunkHashes, streamiz || state.Directory.Length == 0 ? null : provider.GetRequiredService<StateStore>(),
             state.Retention, provider.GetRequiredService<TimeProvider>());
     }
 
     private static FlowsJob Flows(IServiceProvider provider) => new(
-        Options<KafkaOptions>(provider).Topics, Options<FlowsOptions>(provider), Options<ProcessorOptions>(provider).Generation,
+        Options<KafkaOptions>(provider).Topics, Options<FlowsOptions>(provider), Options<ProcessorOptions>(provider).For("flows").Generation,
         provider.GetRequiredService<TimeProvider>());
 
     private static StateStore LocalState(IServiceProvider provider) => new(

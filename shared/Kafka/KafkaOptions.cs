@@ -35,11 +35,31 @@ public sealed class KafkaOptions
     /// <summary>How long events stay in Kafka. They are what a rebuild can read again.</summary>
     [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00", ErrorMessage = "Kafka:EventRetention must be from 1 minute to 3650 days.")]
     public TimeSpan EventRetention { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>The same Kafka with the topics of a rebuilt generation.</summary>
+    public KafkaOptions OfGeneration(int generation)
+    {
+        var options = (KafkaOptions)MemberwiseClone();
+        options.Topics = Topics.OfGeneration(generation);
+        return options;
+    }
 }
 
 /// <summary>Names of the topics, in the order in which an event passes them.</summary>
 public sealed class TopicNames
 {
+    /// <summary>
+    /// Names for a generation of the hourly analytics: what is counted lies in topics of its own, such as <c>analytics.hours.g2</c>; the events are the same.
+    /// </summary>
+    public TopicNames OfGeneration(int generation)
+    {
+        var names = (TopicNames)MemberwiseClone();
+        if (generation == 1) return names;
+        var ending = string.Create(System.Globalization.CultureInfo.InvariantCulture, $".g{generation}");
+        (names.DeadLetter, names.Changelog, names.Hours) = (DeadLetter + ending, Changelog + ending, Hours + ending);
+        return names;
+    }
+
     private const string Legal = "^[A-Za-z0-9._-]{1,249}$";
     private const string Rule = "must be 1 to 249 letters, digits, dots, dashes or underscores.";
 

@@ -38,6 +38,15 @@ public sealed class RedisHourStore(RedisConnection connection, IOptions<RedisOpt
         return SinkBatchResult.Done;
     }
 
+    public async Task<bool> TryPointAsync(int generation, CancellationToken cancellation)
+    {
+        var pointer = await connection.CallAsync(redis => redis.StringGetAsync(_keys.CurrentGeneration), cancellation).ConfigureAwait(false);
+        var now = pointer.IsNull ? 1 : (int)RedisAnswers.Number((string)pointer!);
+        if (now >= generation) return true;
+        RedisKey[] keys = [_keys.CurrentGeneration, _keys.Progress(now), _keys.Progress(generation)];
+        return (int)await connection.EvaluateAsync(RedisScripts.Point, keys, [now, generation], cancellation).ConfigureAwait(false) == 1;
+    }
+
     internal static string Counts(HourPartial partial) =>
         string.Create(CultureInfo.InvariantCulture, $"{partial.Clicks} {partial.Impressions} {partial.UniqueUsers}");
 

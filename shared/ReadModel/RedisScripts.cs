@@ -8,6 +8,8 @@ internal static class RedisScripts
     public static readonly string RefillBegin = Text("refill-begin");
     public static readonly string RefillMerge = Text("hour") + Text("refill-merge");
 
+    public static readonly string Point = Text("point");
+
     private static string Text(string name)
     {
         using var stream = typeof(RedisScripts).Assembly.GetManifestResourceStream($"Tally.Shared.ReadModel.{name}.lua")

@@ -39,6 +39,10 @@ public interface ISinkStore<T>
     /// <exception cref="ConfigurationException">Progress falls where it can only rise: the topic was recreated or belongs to another cluster.</exception>
     /// <exception cref="Archive.ArchiveNotReadyException">The tables are gone.</exception>
     Task<SinkBatchResult> WriteAsync(SinkBatch<T> batch, CancellationToken cancellation);
+
+    /// <summary>Points readers to a rebuilt generation once it is not behind the one they use in any partition.</summary>
+    /// <returns>True when they use it, or a later one; for ever so where there are no generations.</returns>
+    Task<bool> TryPointAsync(int generation, CancellationToken cancellation) => Task.FromResult(true);
 }
 
 /// <summary>Sentences that both stores say.</summary>

@@ -42,6 +42,14 @@ public sealed partial class ServiceProcess : IKillable
     public static ServiceProcess Of(string name, string project, IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
         new(name, "dotnet", [BuiltProgram.Dll(project), .. arguments], environment);
 
+    /// <summary>The same program, not started, with other settings and further arguments.</summary>
+    public ServiceProcess With(IReadOnlyDictionary<string, string> settings, params string[] arguments)
+    {
+        var environment = new Dictionary<string, string>(_environment);
+        foreach (var (key, value) in settings) environment[key] = value;
+        return new ServiceProcess(Name, _file, [.. _arguments, .. arguments], environment);
+    }
+
     public void Start()
     {
         if (Running) throw new InvalidOperationException($"{Name} runs already.");

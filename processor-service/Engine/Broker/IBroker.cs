@@ -82,4 +82,8 @@ public interface ITransactionLog : IDisposable
     /// <exception cref="MigratedException">Somebody else owns the partitions or the transactional id.</exception>
     /// <exception cref="CorruptedException">Anything else, a time-out included: the outcome is unknown.</exception>
     void Commit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit);
+
+    /// <summary>Commits records alone: nothing of the input was read for them.</summary>
+    /// <exception cref="SessionEndException">As above.</exception>
+    void Commit(TimeSpan limit);
 }

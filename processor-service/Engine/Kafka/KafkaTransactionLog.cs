@@ -89,6 +89,8 @@ public sealed class KafkaTransactionLog : ITransactionLog
         }
     }
 
+    public void Commit(TimeSpan limit) => Do("CommitTransaction", () => _producer.CommitTransaction(limit));
+
     public void Dispose() => _producer.Dispose();
 
     private void TryAbort()

@@ -31,6 +31,8 @@ public sealed class HourlyAnalyticsTask : IJobTask
     private HourState? _latest;
     private KeyedBy _keyedBy;
     private long _late;
+    private long _rebuiltFromHour;
+    private long _keptBelow;
 
     public HourlyAnalyticsTask(
         int partition, int partitionCount, int generation, int chunkHashes, UserHasher hasher, StateStore? store = null, TimeSpan? retention = null,
@@ -71,6 +73,10 @@ public sealed class HourlyAnalyticsTask : IJobTask
         Settle(restoring: true);
         _retention.Resume(progress.LastAppendMs);
         _keyedBy = progress.KeyedBy;
+        (_rebuiltFromHour, _keptBelow) = (progress.RebuiltFromHour, progress.KeptBelowOffset);
+        // Readers of the new generation are told the kept hours with its first commit, or again with the next.
+        if (progress.NextOffset < _keptBelow)
+            foreach (var hour in Hours.All.Values.Where(hour => hour.Hour < _rebuiltFromHour && !hour.Touched)) Touch(hour).CountsChanged = true;
         _late = progress.Counters.TryGetValue(LateCounter, out var late) ? late : 0;
         return progress.KeyFingerprint == _hasher.Fingerprint
             ? null
@@ -82,6 +88,7 @@ public sealed class HourlyAnalyticsTask : IJobTask
     {
         progress.KeyFingerprint = _hasher.Fingerprint;
         progress.KeyedBy = _keyedBy;
+        (progress.RebuiltFromHour, progress.KeptBelowOffset) = (_rebuiltFromHour, _keptBelow);
         if (_late > 0) progress.Counters[LateCounter] = _late;
     }
 
@@ -108,6 +115,8 @@ public sealed class HourlyAnalyticsTask : IJobTask
             return Outcome.DeadLetter(DeadLetterReasons.MixedKeying, "The topic is filled with the other kind of user key; one topic is filled one way.");
 
         var user = keyedBy == KeyedBy.UserHash ? BinaryPrimitives.ReadUInt128LittleEndian(keyed) : _hasher.HashUser(keyed);
+        // Counted by the generation before, whose numbers the hour keeps.
+        if (record.Offset < _keptBelow && Shared.Contracts.Hours.Of(fields.TimestampMs) < _rebuiltFromHour) return Outcome.Counted;
         return Count(fields, user, record.TimestampMs);
     }
 
@@ -146,11 +155,7 @@ public sealed class HourlyAnalyticsTask : IJobTask
             return Outcome.DeadLetter(
                 DeadLetterReasons.HourExpired, "The state of the event's hour was dropped (State:Retention): whether it counts can no longer be told.");
         var hour = Hour(number);
-        if (!hour.Touched)
-        {
-            hour.Touched = true;
-            _touched.Add(hour);
-        }
+        if (!hour.Touched) Touch(hour);
         hour.Heat++;
         hour.LastEventMs = Math.Max(hour.LastEventMs, arrivedMs);
         var outcome = Count(hour, fields, user);
@@ -216,6 +221,13 @@ public sealed class HourlyAnalyticsTask : IJobTask
         if (_local is null) Look();
         else _local.Guard(Look);
         return settled;
+    }
+
+    private HourState Touch(HourState hour)
+    {
+        hour.Touched = true;
+        _touched.Add(hour);
+        return hour;
     }
 
     private HourState Hour(long number)

@@ -40,6 +40,8 @@ public sealed class FaultyBroker(IBroker inner, Action<string> step) : IBroker
             step("after commit");
         }
 
+        public void Commit(TimeSpan limit) => inner.Commit(limit);
+
         public void Dispose() => inner.Dispose();
     }
 }

@@ -100,6 +100,49 @@ public sealed class ProcessorProcessTests
         });
     }
 
+    [Test]
+    public async Task State_that_is_damaged_or_vanishes_costs_a_restore_and_never_a_count()
+    {
+        await using var broker = await TestBroker.StartAsync();
+        var topics = new AnalyticsTopics(broker.BootstrapServers, 4);
+        await topics.CreateAsync();
+        var folder = Directory.CreateTempSubdirectory("tally-state-");
+        await using var processor = Start(broker.BootstrapServers, FreePort.Next(), null, ("State__Directory", folder.FullName), ("State__SnapshotInterval", "00:00:01"));
+        topics.Produce(new Random(1), 4_000);
+        topics.ReadHoursWhenAllIsCounted();
+        Assert.That(await processor.StopAsync(TimeSpan.FromSeconds(10)), Is.Zero, processor.Log);
+        foreach (var file in folder.EnumerateFiles("*", SearchOption.AllDirectories).Where(file => file.Length > 0))
+        {
+            var bytes = await File.ReadAllBytesAsync(file.FullName);
+            bytes[bytes.Length / 2] ^= 4;
+            await File.WriteAllBytesAsync(file.FullName, bytes);
+        }
+        processor.Start();
+        topics.Produce(new Random(2), 2_000);
+        Assert.That(topics.ReadHoursWhenAllIsCounted(), Is.EqualTo(topics.Oracle.Hours), "after a bit of every file was flipped");
+        Assert.That(processor.Log, Does.Contain("It is restored from the changelog"));
+
+        folder.Delete(recursive: true);
+        topics.Produce(new Random(3), 2_000);
+        Assert.That(topics.ReadHoursWhenAllIsCounted(), Is.EqualTo(topics.Oracle.Hours), "while it ran its folder was removed");
+        await processor.KillAsync();
+        processor.Start();
+        topics.Produce(new Random(4), 1_000);
+        Assert.That(topics.ReadHoursWhenAllIsCounted(), Is.EqualTo(topics.Oracle.Hours), "after a start without the folder");
+        await processor.KillAsync();
+        folder.Delete(recursive: true);
+    }
+
+    [Test]
+    public async Task A_state_folder_that_cannot_be_made_ends_it_with_one_sentence()
+    {
+        await using var broker = await TestBroker.StartAsync();
+        await new AnalyticsTopics(broker.BootstrapServers, 4).CreateAsync();
+        await using var processor = Start(broker.BootstrapServers, FreePort.Next(), null, ("State__Directory", "/proc/tally"));
+        Assert.That(await processor.ExitedAsync(TimeSpan.FromSeconds(20)), Is.EqualTo(2), processor.Log);
+        Assert.That(processor.Log, Does.Contain("State:Directory /proc/tally cannot be used"));
+    }
+
     [TestCase("Processor__Engine", "streamiz", "Processor:Engine is streamiz, which is not part of this build")]
     [TestCase("Processor__CommitInterval", "00:01:00", "Processor:CommitInterval must be from 5 milliseconds to 5 seconds")]
     [TestCase("Processor__Typo", "1", "Typo")]

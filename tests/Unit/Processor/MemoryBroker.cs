@@ -10,6 +10,7 @@ namespace Tally.Tests.Unit.Processor;
 public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
 {
     private readonly Dictionary<string, List<Entry>[]> _topics = [];
+    private readonly Dictionary<(string Topic, int Partition), long> _lows = [];
     private readonly Dictionary<int, long> _offsets = [];
     private readonly Dictionary<int, string> _members = [];
     private readonly Dictionary<string, Transactions> _owners = [];
@@ -64,7 +65,10 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
 
     public int? CountPartitions(string topic) => partitions;
 
-    public LogEnds QueryEnds(string topic, int partition) => new(0, Log(topic, partition).Count);
+    public LogEnds QueryEnds(string topic, int partition) => new(_lows.GetValueOrDefault((topic, partition)), Log(topic, partition).Count);
+
+    /// <summary>Retention: the oldest records go, the offsets of the others stay.</summary>
+    public void RemoveBelow(string topic, int partition, long offset) => _lows[(topic, partition)] = offset;
 
     public IInputLog OpenInput(string topic, IAssignmentListener listener) => new Input(this, topic, listener);
 
@@ -244,6 +248,13 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
                 throw new MigratedException("the group gave the partitions to somebody else");
             }
             foreach (var at in offsets) broker._offsets[at.Partition] = at.Offset;
+            End(State.Committed);
+            Check("after commit");
+        }
+
+        public void Commit(TimeSpan limit)
+        {
+            Check("before commit");
             End(State.Committed);
             Check("after commit");
         }

@@ -19,6 +19,9 @@ public sealed class Simulation : IDisposable
     public const int Partitions = 3;
     public static readonly TopicNames Topics = new();
 
+    /// <summary>Those of the generation that runs.</summary>
+    public TopicNames Names => Topics.OfGeneration(Options.Generation);
+
     private StateStore? _store;
     private StateStore? _otherStore;
 
@@ -118,7 +121,7 @@ public sealed class Simulation : IDisposable
 
     private Session NewSession(StateStore? store, UserHasher? hasher, EngineStatus status)
     {
-        var job = new HourlyAnalyticsJob(Topics, hasher ?? Events.Hasher, Options.Generation, Options.ChunkHashes, store, State?.Retention, Clock);
+        var job = new HourlyAnalyticsJob(Names, hasher ?? Events.Hasher, Options.Generation, Options.ChunkHashes, store, State?.Retention, Clock);
         return new Session(Broker, job, Options, Partitions, status, Clock, NullLogger.Instance);
     }
 
@@ -149,15 +152,15 @@ public sealed class Simulation : IDisposable
     public Dictionary<long, (long Clicks, long Impressions, long Users)> ReadHours()
     {
         var partials = Enumerable.Range(0, Partitions)
-            .SelectMany(p => Broker.Committed(Topics.Hours, p).Where(e => !RecordKeys.IsProgress(e.Key))
+            .SelectMany(p => Broker.Committed(Names.Hours, p).Where(e => !RecordKeys.IsProgress(e.Key))
                 .GroupBy(e => Encoding.ASCII.GetString(e.Key!)).Select(g => HourPartial.Parser.ParseFrom(g.Last().Value)));
         return partials.GroupBy(h => h.Hour).ToDictionary(g => g.Key, g => (g.Sum(h => h.Clicks), g.Sum(h => h.Impressions), g.Sum(h => h.UniqueUsers)));
     }
 
-    public IEnumerable<MemoryBroker.Entry> DeadLetters() => Enumerable.Range(0, Partitions).SelectMany(p => Broker.Committed(Topics.DeadLetter, p));
+    public IEnumerable<MemoryBroker.Entry> DeadLetters() => Enumerable.Range(0, Partitions).SelectMany(p => Broker.Committed(Names.DeadLetter, p));
 
     public long Outcomes() => Enumerable.Range(0, Partitions)
-        .Select(p => Progress.Parser.ParseFrom(Broker.Committed(Topics.Hours, p).Last().Value).Outcomes)
+        .Select(p => Progress.Parser.ParseFrom(Broker.Committed(Names.Hours, p).Last().Value).Outcomes)
         .Sum(o => o.Counted + o.Duplicate + o.DeadLettered.Values.Sum());
 
     public EngineStatus? Status { get; private set; }

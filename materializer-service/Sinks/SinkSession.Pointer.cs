@@ -1,0 +1,17 @@
+using Tally.Shared.ReadModel;
+
+namespace Tally.MaterializerService.Sinks;
+
+/// <summary>Which generation readers use.</summary>
+public sealed partial class SinkSession<T>
+{
+    private bool _pointed;
+
+    /// <summary>A rebuilt generation is what readers use as soon as it is not behind the one before.</summary>
+    private void PointReaders(SinkBatch<T> batch)
+    {
+        if (_options.Generation == 1 || _pointed || batch.Progress.All(progress => progress.Generation != _options.Generation)) return;
+        _pointed = _sink.Store.TryPointAsync(_options.Generation, _hurry).GetAwaiter().GetResult();
+        if (_pointed) Pointed(_logger, _sink.Name, _options.Generation);
+    }
+}
