@@ -166,6 +166,8 @@ public sealed partial class Session : IAssignmentListener
     {
         var due = _tasks.All.Where(task => IsDue(task) || (andSnapshots && task.NextOffset != task.SnapshotOffset && task.Task.Local is not null)).ToArray();
         if (due.Length == 0) return;
+        // State that is shared must not be written in parts.
+        if (_job.IsMerging) due = _tasks.All;
         var snapshots = _snapshots.Prepare(due, andSnapshots);
         using var activity = _trace.HasLinks ? _trace.Start(_uncommitted) : null;
         _trace.Clear();
