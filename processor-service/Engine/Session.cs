@@ -55,7 +55,7 @@ public sealed partial class Session : IAssignmentListener
         _trace = new BatchTrace(EngineMetrics.Activities, job.Topics.Input, options.Group, clock);
         _commit = new Commit(job.Name, clock);
         _snapshots = new Snapshots(broker, job.Topics.Changelog, clock, logger);
-        _standby = options.Standby ? new Standby(broker, job, _start, partitionCount, status, clock, logger) : null;
+        _standby = options.Standby && !job.IsMerging ? new Standby(broker, job, _start, partitionCount, status, clock, logger) : null;
     }
 
     /// <summary>Transactions committed so far.</summary>
