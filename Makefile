@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo frames-stdin feed-flows feed-colours chaos-flows test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes rebuild bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin feed-flows feed-colours feed-frames chaos-flows test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes rebuild bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -21,6 +21,9 @@ demo: ## send a few thousand events and show what comes out
 
 frames-stdin: ## count unique users of frames from standard input: zcat frames.jsonl.gz | make frames-stdin (OPTIONS=--Frames:Lateness=00:01:00)
 	@deploy/local/frames-stdin.sh
+
+feed-frames: ## frames of a file into Kafka, a line each, with progress and records a second (FILE=stream.jsonl.gz RATE=0 BOOTSTRAP=host:port)
+	@FOLDER=$(CURDIR)/data deploy/local/feed.sh frames
 
 feed-flows: ## arrays of flows straight into Kafka, with progress and records a second (COUNT=1000000 ARRAY=100 RATE=0 BOOTSTRAP=host:port)
 	@deploy/local/feed.sh flows

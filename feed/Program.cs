@@ -1,8 +1,8 @@
 using System.Globalization;
 using Tally.Feed;
 
-// Fills a topic straight through Kafka, as outside producers do: `feed flows` and `feed colours`, see `make help`.
-const string Usage = "usage: Tally.Feed flows|colours; COUNT, RATE, BOOTSTRAP, SEED, for flows ARRAY, for colours SCENARIO=alternate|burst|out-of-order";
+// Fills a topic straight through Kafka, as outside producers do: `feed flows`, `feed frames` and `feed colours`, see `make help`.
+const string Usage = "usage: Tally.Feed flows|frames|colours; COUNT, RATE, BOOTSTRAP, SEED, for flows ARRAY, for frames FILE, for colours SCENARIO=alternate|burst|out-of-order";
 
 try
 {
@@ -11,6 +11,7 @@ try
     IFeedSource source = args switch
     {
         ["flows"] => new FlowSource(count, (int)Setting("ARRAY", 100, 1, 10_000), seed, TimeProvider.System),
+        ["frames"] => new FrameFileSource(FrameFileSource.Find(Text("FILE", ""), Text("FOLDER", "data"))),
         ["colours"] => new ColourSource(count, Text("SCENARIO", "alternate"), TimeProvider.System),
         _ => throw new FormatException(Usage),
     };

@@ -19,6 +19,12 @@ public interface IJob
     /// <summary>Order of rebuilds; state of another generation is not ours.</summary>
     int Generation { get; }
 
+    /// <summary>
+    /// Its tasks share state, so that one instance has all partitions or none, and all of them commit together, in the order of their
+    /// partitions.
+    /// </summary>
+    bool IsMerging => false;
+
     /// <param name="partition">Input partition whose events the task will be given, in their order.</param>
     /// <param name="partitionCount">Partitions of the input topic.</param>
     IJobTask CreateTask(int partition, int partitionCount);
@@ -39,6 +45,11 @@ public interface IJobTask : IDisposable
 
     /// <returns>What became of it, or <see cref="Outcome.Deferred"/> where only <see cref="Settle"/> can tell.</returns>
     Outcome Process(in LogRecord record);
+
+    /// <summary>Everything readable of the partition was read.</summary>
+    void ReachedEnd()
+    {
+    }
 
     /// <summary>Decides what was deferred. Called before <see cref="Emit"/>.</summary>
     Settled Settle() => default;
@@ -63,4 +74,10 @@ public interface IEmit
 
     /// <summary>Removes a key from the changelog.</summary>
     void ChangelogTombstone(byte[] key);
+
+    /// <summary>Removes a key from another partition of the changelog: only for tasks that share their state.</summary>
+    void ChangelogTombstone(int partition, byte[] key) => throw new NotSupportedException();
+
+    /// <summary>Writes to a topic that others read, as it is.</summary>
+    void Publish(string topic, int partition, byte[] key, byte[] value) => throw new NotSupportedException();
 }

@@ -12,10 +12,14 @@ namespace Tally.ProcessorService.Engine;
 /// </summary>
 public static class JobHosting
 {
+    private static readonly TimeSpan MergingHeartbeat = TimeSpan.FromMilliseconds(500);
+
     /// <param name="builder">The service's builder.</param>
     /// <param name="name">As it stands in <c>Processor:Jobs</c>; nothing is added when it does not.</param>
     /// <param name="job">Makes it.</param>
-    public static void AddJob(this WebApplicationBuilder builder, string name, Func<IServiceProvider, IJob> job)
+    /// <param name="ownedThrough">For a merging job: the topic whose only partition says which instance runs it.</param>
+    public static void AddJob(
+        this WebApplicationBuilder builder, string name, Func<IServiceProvider, IJob> job, Func<TopicNames, string>? ownedThrough = null)
     {
         if (!ProcessorOptions.Runs(builder.Configuration, name)) return;
         var services = builder.Services;
@@ -31,18 +35,25 @@ public static class JobHosting
             provider.GetRequiredService<IOptions<ProcessorOptions>>().Value.For(name),
             provider.GetRequiredKeyedService<EngineStatus>(name),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<KafkaBroker>>()));
+            provider.GetRequiredService<ILogger<KafkaBroker>>(),
+            ownedThrough?.Invoke(provider.GetRequiredService<IOptions<KafkaOptions>>().Value.Topics)));
         services.AddSingleton<IHostedService>(provider => Engine(provider, name, job(provider)));
         services.AddHealthChecks().Add(new HealthCheckRegistration($"{name} engine",
             provider => new EngineHealthCheck(provider.GetRequiredKeyedService<EngineStatus>(name)), HealthStatus.Unhealthy, [HealthEndpoints.Ready]));
     }
 
-    private static NativeEngine Engine(IServiceProvider provider, string name, IJob job) => new(
-        provider.GetRequiredKeyedService<IBroker>(name),
-        job,
-        provider.GetRequiredService<IOptions<ProcessorOptions>>().Value.For(name),
-        provider.GetRequiredKeyedService<EngineStatus>(name),
-        provider.GetRequiredService<IHostApplicationLifetime>(),
-        provider.GetRequiredService<TimeProvider>(),
-        provider.GetRequiredService<ILogger<NativeEngine>>());
+    private static NativeEngine Engine(IServiceProvider provider, string name, IJob job)
+    {
+        var options = provider.GetRequiredService<IOptions<ProcessorOptions>>().Value.For(name);
+        // What a merging job tells depends on the time of day too while nothing comes in.
+        if (job.IsMerging && options.HeartbeatInterval > MergingHeartbeat) options.HeartbeatInterval = MergingHeartbeat;
+        return new NativeEngine(
+            provider.GetRequiredKeyedService<IBroker>(name),
+            job,
+            options,
+            provider.GetRequiredKeyedService<EngineStatus>(name),
+            provider.GetRequiredService<IHostApplicationLifetime>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<NativeEngine>>());
+    }
 }

@@ -1,3 +1,5 @@
+using Confluent.Kafka;
+
 namespace Tally.ProcessorService.Engine;
 
 public enum OutcomeKind
@@ -10,8 +12,16 @@ public enum OutcomeKind
     Deferred,
 }
 
-/// <summary>What became of deferred records, as counts.</summary>
-public readonly record struct Settled(long Counted, long Duplicate);
+/// <summary>What became of deferred records, as counts, and those that were dead-lettered.</summary>
+public readonly record struct Settled(long Counted, long Duplicate, IReadOnlyList<DeferredLetter>? DeadLettered = null);
+
+/// <summary>A record that was deferred and is dead-lettered now.</summary>
+/// <param name="Offset">Where it stood.</param>
+/// <param name="Key">Its key, or null.</param>
+/// <param name="Value">Its value.</param>
+/// <param name="Headers">Its own headers.</param>
+/// <param name="Outcome">Why.</param>
+public sealed record DeferredLetter(long Offset, byte[]? Key, byte[] Value, Headers? Headers, Outcome Outcome);
 
 /// <summary>What became of one record.</summary>
 public readonly record struct Outcome(OutcomeKind Kind, string Reason = "", string Message = "")

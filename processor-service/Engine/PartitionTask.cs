@@ -90,7 +90,11 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
         return outcome;
     }
 
-    public void ReachedEnd() => AtEnd = true;
+    public void ReachedEnd()
+    {
+        AtEnd = true;
+        task.ReachedEnd();
+    }
 
     /// <summary>Reading begins anew at <see cref="NextOffset"/>.</summary>
     public void GoOn() => AtEnd = false;
@@ -105,6 +109,7 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
         var settled = task.Settle();
         _counted += settled.Counted;
         _duplicate += settled.Duplicate;
+        foreach (var letter in settled.DeadLettered ?? []) Take(letter);
         var emit = new Emit(transaction, job.Topics, partition, trace);
         foreach (var letter in _deadLetters) transaction.Write(job.Topics.DeadLetter, partition, letter);
         task.Emit(NextOffset, emit);
@@ -126,6 +131,17 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
     }
 
     public void Dispose() => task.Dispose();
+
+    private void Take(DeferredLetter letter)
+    {
+        var record = new LogRecord
+        {
+            Partition = partition, Offset = letter.Offset, HasKey = letter.Key is not null, Key = letter.Key, HasValue = true, Value = letter.Value,
+            Headers = letter.Headers,
+        };
+        _deadLettered[letter.Outcome.Reason] = _deadLettered.GetValueOrDefault(letter.Outcome.Reason) + 1;
+        _deadLetters.Add(deadLetterWriter.Write(record, letter.Outcome));
+    }
 
     /// <summary>Metrics tell only what is committed.</summary>
     private void CountEvents()
@@ -173,7 +189,16 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
 
         public void Changelog(byte[] key, byte[] value, byte[] type) => Write(topics.Changelog, key, value, type, []);
 
-        public void ChangelogTombstone(byte[] key) => transaction.Write(topics.Changelog, partition, new OutputRecord(key, null, []));
+        public void ChangelogTombstone(byte[] key) => ChangelogTombstone(partition, key);
+
+        public void ChangelogTombstone(int partition, byte[] key) => transaction.Write(topics.Changelog, partition, new OutputRecord(key, null, []));
+
+        public void Publish(string topic, int partition, byte[] key, byte[] value)
+        {
+            var headers = new Headers();
+            foreach (var header in trace) headers.Add(header.Key, header.GetValueBytes());
+            transaction.Write(topic, partition, new OutputRecord(key, value, headers));
+        }
 
         private void Write(string topic, byte[] key, byte[] value, byte[] type, IReadOnlyList<IHeader> more)
         {

@@ -3,6 +3,7 @@ using Tally.ProcessorService.Engine.Broker;
 using Tally.ProcessorService.Engine.Kafka;
 using Tally.ProcessorService.Jobs.ColourSets;
 using Tally.ProcessorService.Jobs.Flows;
+using Tally.ProcessorService.Jobs.Frames;
 using Tally.ProcessorService.Jobs.HourlyAnalytics;
 using Tally.ProcessorService.State;
 using Tally.ProcessorService.State.Files;
@@ -43,6 +44,8 @@ public static class ProcessorServices
         services.AddValidatedOptions<FlowsOptions>(FlowsOptions.Section);
         builder.AddJob("flows", Flows);
         builder.AddColours();
+        services.AddValidatedOptions<FramesOptions>(FramesOptions.Section);
+        builder.AddJob(FramesJob.JobName, Frames, topics => topics.UniqueUsers);
         // Each engine may take seconds to end when the broker is away.
         services.Configure<HostOptions>(host => host.ServicesStopConcurrently = true);
         return builder;
@@ -70,6 +73,10 @@ public static class ProcessorServices
     private static FlowsJob Flows(IServiceProvider provider) => new(
         Options<KafkaOptions>(provider).Topics, Options<FlowsOptions>(provider), Options<ProcessorOptions>(provider).For("flows").Generation,
         provider.GetRequiredService<TimeProvider>());
+
+    private static FramesJob Frames(IServiceProvider provider) => new(
+        Options<KafkaOptions>(provider).Topics, Options<HashKeyOptions>(provider).CreateHasher(), Options<FramesOptions>(provider),
+        Options<ProcessorOptions>(provider).For(FramesJob.JobName), Options<StateOptions>(provider).Directory, provider.GetRequiredService<TimeProvider>());
 
     private static StateStore LocalState(IServiceProvider provider) => new(
         Options<StateOptions>(provider),

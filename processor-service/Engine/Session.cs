@@ -55,7 +55,7 @@ public sealed partial class Session : IAssignmentListener
         _trace = new BatchTrace(EngineMetrics.Activities, job.Topics.Input, options.Group, clock);
         _commit = new Commit(job.Name, clock);
         _snapshots = new Snapshots(broker, job.Topics.Changelog, clock, logger);
-        _standby = options.Standby ? new Standby(broker, job, _start, partitionCount, status, clock, logger) : null;
+        _standby = options.Standby && !job.IsMerging ? new Standby(broker, job, _start, partitionCount, status, clock, logger) : null;
     }
 
     /// <summary>Transactions committed so far.</summary>
@@ -166,6 +166,8 @@ public sealed partial class Session : IAssignmentListener
     {
         var due = _tasks.All.Where(task => IsDue(task) || (andSnapshots && task.NextOffset != task.SnapshotOffset && task.Task.Local is not null)).ToArray();
         if (due.Length == 0) return;
+        // State that is shared must not be written in parts.
+        if (_job.IsMerging) due = _tasks.All;
         var snapshots = _snapshots.Prepare(due, andSnapshots);
         using var activity = _trace.HasLinks ? _trace.Start(_uncommitted) : null;
         _trace.Clear();

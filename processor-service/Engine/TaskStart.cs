@@ -31,7 +31,8 @@ public sealed partial class TaskStart(
         IInputLog input, IReadOnlyList<int> assigned, IReadOnlyDictionary<int, PartitionTask> parked, Standby? standby, CancellationToken cancellation)
     {
         var offsets = StableOffsets(input, assigned, cancellation);
-        var kept = assigned.Where((p, i) => parked.TryGetValue(p, out var task) && offsets[i] == task.NextOffset).Select(p => parked[p]).ToArray();
+        // Shared state goes on as a whole or not at all, and whether it may cannot be told from offsets alone.
+        var kept = job.IsMerging ? [] : assigned.Where((p, i) => parked.TryGetValue(p, out var task) && offsets[i] == task.NextOffset).Select(p => parked[p]).ToArray();
         foreach (var task in kept) task.GoOn();
         // Their folders are needed by whoever comes next, here or there.
         foreach (var task in parked.Values.Except(kept)) task.Dispose();

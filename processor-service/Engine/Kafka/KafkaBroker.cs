@@ -5,7 +5,11 @@ using Tally.Shared.Kafka;
 namespace Tally.ProcessorService.Engine.Kafka;
 
 /// <summary>Kafka, or what speaks its protocol, through Confluent's client.</summary>
-public sealed class KafkaBroker(KafkaOptions kafka, ProcessorOptions options, EngineStatus status, TimeProvider clock, ILogger<KafkaBroker> logger) : IBroker
+/// <param name="ownedThrough">
+/// For a job that needs all partitions of its input in one place: the topic whose only partition says which instance that is.
+/// </param>
+public sealed class KafkaBroker(
+    KafkaOptions kafka, ProcessorOptions options, EngineStatus status, TimeProvider clock, ILogger<KafkaBroker> logger, string? ownedThrough = null) : IBroker
 {
     private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(3);
 
@@ -48,13 +52,15 @@ public sealed class KafkaBroker(KafkaOptions kafka, ProcessorOptions options, En
         // A rebalance is seen at the next heartbeat, and nobody counts until all have seen it.
         config.HeartbeatIntervalMs = (int)options.SessionTimeout.TotalMilliseconds / 12;
         config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.Range;
-        config.FetchWaitMaxMs = (int)options.FetchWait.TotalMilliseconds;
-        config.FetchMinBytes = options.FetchBytes;
-        config.QueuedMinMessages = options.PrefetchRecords;
-        config.QueuedMaxMessagesKbytes = options.PrefetchKilobytes;
-        config.ConsumeResultFields = "headers,timestamp";
-        Protect(config);
-        return new KafkaInputLog(config, topic, options.Instance, listener, logger);
+        Tune(config);
+        if (ownedThrough is null) return new KafkaInputLog(config, topic, options.Instance, listener, logger);
+
+        var whole = KafkaClientConfig.Consumer(kafka, ClientId("whole-input"), options.Group);
+        Tune(whole);
+        return new KafkaWholeInputLog(
+            owner => new KafkaInputLog(config, ownedThrough, options.Instance, owner, logger), topic,
+            CountPartitions(topic) ?? throw new BrokerAwayException($"Topic {topic} is not there."), listener,
+            from => new KafkaReplayLog(whole, topic, from, logger), clock);
     }
 
     public IRecordLog OpenReplay(string topic, IReadOnlyCollection<PartitionOffset> from)
@@ -103,6 +109,16 @@ public sealed class KafkaBroker(KafkaOptions kafka, ProcessorOptions options, En
             config.IsolationLevel = IsolationLevel.ReadUncommitted;
             return _probe = new ConsumerBuilder<Ignore, Ignore>(config).LogTo(logger).Build();
         }
+    }
+
+    private void Tune(ConsumerConfig config)
+    {
+        config.FetchWaitMaxMs = (int)options.FetchWait.TotalMilliseconds;
+        config.FetchMinBytes = options.FetchBytes;
+        config.QueuedMinMessages = options.PrefetchRecords;
+        config.QueuedMaxMessagesKbytes = options.PrefetchKilobytes;
+        config.ConsumeResultFields = "headers,timestamp";
+        Protect(config);
     }
 
     /// <summary>What exactly-once rests on is not for Kafka:Client to change.</summary>

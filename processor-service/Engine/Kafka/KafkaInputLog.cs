@@ -7,8 +7,11 @@ using Tally.Shared.Kafka;
 namespace Tally.ProcessorService.Engine.Kafka;
 
 /// <summary>The group's consumer. Rebalances run inside <see cref="TryRead"/>; what a handler throws comes out of it.</summary>
-public sealed class KafkaInputLog : KafkaRecordLog, IInputLog
+public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
 {
+    /// <summary>As an offset: the partition is owned but not read.</summary>
+    public const long ReadNothing = -1;
+
     private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan TwinJoinsWithin = TimeSpan.FromSeconds(3);
 
@@ -17,6 +20,7 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog
     private IAssignmentListener? _listener;
     private ExceptionDispatchInfo? _fault;
     private Error? _fatal;
+    private List<TopicPartition> _unread = [];
     private bool _closed;
 
     public KafkaInputLog(ConsumerConfig config, string topic, string instance, IAssignmentListener listener, ILogger logger)
@@ -56,15 +60,19 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog
         finally
         {
             ThrowFaults();
+            PauseUnread();
         }
     }
 
-    public IReadOnlyList<long?> Committed(IReadOnlyList<int> partitions)
+    public IReadOnlyList<long?> Committed(IReadOnlyList<int> partitions) => Committed(_topic, partitions);
+
+    /// <summary>Offsets of the group in any topic.</summary>
+    public IReadOnlyList<long?> Committed(string topic, IReadOnlyList<int> partitions)
     {
         try
         {
             // With read_committed the client asks for stable offsets only and waits while a former owner's transaction is open.
-            var found = Consumer.Committed(partitions.Select(p => new TopicPartition(_topic, p)), QuestionLimit);
+            var found = Consumer.Committed(partitions.Select(p => new TopicPartition(topic, p)), QuestionLimit);
             var byPartition = found.ToDictionary(offset => offset.Partition.Value, offset => offset.Offset);
             return [.. partitions.Select(p => byPartition[p] is { IsSpecial: false } offset ? offset.Value : (long?)null)];
         }
@@ -139,7 +147,16 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog
         IReadOnlyList<long>? offsets = null;
         Tell(listener => offsets = listener.Assigned(Numbers(partitions)));
         // After a fault the session is over; nothing that is read any more is processed.
-        return [.. partitions.Select((p, i) => new TopicPartitionOffset(p, offsets is null ? Offset.End : new Offset(offsets[i])))];
+        if (offsets is [ReadNothing, ..]) _unread = [.. partitions];
+        return [.. partitions.Select((p, i) => new TopicPartitionOffset(p, offsets is null || offsets[i] == ReadNothing ? Offset.End : new Offset(offsets[i])))];
+    }
+
+    /// <summary>Only what is assigned can be paused, so it comes after the handler.</summary>
+    private void PauseUnread()
+    {
+        if (_unread.Count == 0) return;
+        Consumer.Pause(_unread);
+        _unread = [];
     }
 
     private void Tell(Action<IAssignmentListener> tell)

@@ -7,9 +7,12 @@ namespace Tally.ProcessorService.Engine.Kafka;
 /// <summary>Committed records of assigned partitions, outside of any group.</summary>
 public sealed class KafkaReplayLog : KafkaRecordLog
 {
+    private readonly string _topic;
+
     public KafkaReplayLog(ConsumerConfig config, string topic, IReadOnlyCollection<PartitionOffset> from, ILogger logger)
         : base(topic)
     {
+        _topic = topic;
         Consumer = new ConsumerBuilder<Scratch, Scratch>(config)
             .SetKeyDeserializer(new ScratchDeserializer())
             .SetValueDeserializer(new ScratchDeserializer())
@@ -19,6 +22,10 @@ public sealed class KafkaReplayLog : KafkaRecordLog
     }
 
     protected override IConsumer<Scratch, Scratch> Consumer { get; }
+
+    /// <summary>End of the partition as the last fetch told it, or null before the first.</summary>
+    public long? LastKnownEnd(int partition) =>
+        Consumer.GetWatermarkOffsets(new TopicPartition(_topic, partition)).High is { IsSpecial: false } end ? end.Value : null;
 
     public override void Dispose() => Consumer.Dispose();
 }

@@ -72,7 +72,7 @@ public sealed class KafkaTransactionLog : ITransactionLog
 
     public void Commit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit)
     {
-        var group = (KafkaInputLog)input;
+        var group = (IKafkaMembership)input;
         var next = offsets.Select(at => new TopicPartitionOffset(group.Topic, at.Partition, at.Offset)).ToArray();
         var began = _clock.GetTimestamp();
         try

@@ -23,6 +23,9 @@ public sealed class EventClock(FrameRules rules)
 
     public IReadOnlyList<HeldFrame> Held => _held;
 
+    /// <summary>The frame that was held aside last, released again or not.</summary>
+    public HeldFrame LastHeld { get; private set; }
+
     /// <summary>Held aside before and accepted now; to be taken out by the caller.</summary>
     public List<HeldFrame> Released { get; } = [];
 
@@ -40,7 +43,8 @@ public sealed class EventClock(FrameRules rules)
             return true;
         }
         if (_held.Count == rules.HeldMax) Give(_held[0], Wild);
-        _held.Add(new HeldFrame(seconds, user, offset, appendedAt, Taken));
+        LastHeld = new HeldFrame(seconds, user, offset, appendedAt, Taken);
+        _held.Add(LastHeld);
         if (Near(seconds) is var near && IsEnough(near)) Accept(near);
         else if (_held.FindAll(frame => frame.TakenBefore == Taken) is var run && IsEnough(run)) Accept([run.MinBy(frame => frame.Seconds)]);
         return false;

@@ -18,6 +18,8 @@ public sealed class FrameWindows(FrameRules rules, int partitions, IWindowFiles 
     private readonly PriorityQueue<WindowState, long> _kept = new();
     private readonly List<WindowState> _changed = [];
     private readonly long[] _lateOf = new long[WindowKinds.All.Length];
+    private readonly long[] _takenLateOf = new long[WindowKinds.All.Length];
+    private long _takenLate;
     private WindowState[]? _latest;
     private long _latestMinute = -1;
     private long _uses;
@@ -26,7 +28,7 @@ public sealed class FrameWindows(FrameRules rules, int partitions, IWindowFiles 
     /// <summary>Every window whose end plus the lateness is not beyond it is final. Unix seconds.</summary>
     public long Watermark { get; private set; }
 
-    /// <summary>Frames counted.</summary>
+    /// <summary>Frames counted by this process.</summary>
     public long Counted { get; private set; }
 
     /// <summary>Of them, those that came after at least one of their windows was final.</summary>
@@ -43,7 +45,8 @@ public sealed class FrameWindows(FrameRules rules, int partitions, IWindowFiles 
     /// <summary>Windows that were dropped, their horizon being over; to be taken out by the caller.</summary>
     public List<WindowState> Dropped { get; } = [];
 
-    public IEnumerable<WindowState> All => _windows.Values;
+    /// <summary>Windows that changed since results were taken last.</summary>
+    public IReadOnlyList<WindowState> Changed => _changed;
 
     /// <returns>False for a frame too late even for a correction.</returns>
     public bool Add(int partition, long seconds, UInt128 user)
@@ -111,12 +114,23 @@ public sealed class FrameWindows(FrameRules rules, int partitions, IWindowFiles 
         return state;
     }
 
-    /// <summary>Goes on from a watermark and counts that were written; nothing counts as changed by it.</summary>
-    public void Resume(long watermark, long counted, long late, IEnumerable<long> lateOf)
+    /// <summary>Adds what was found late since the last call to <paramref name="of"/>, by kind.</summary>
+    /// <returns>Frames late in at least one of their windows.</returns>
+    public long TakeLate(long[] of)
     {
-        (Counted, Late) = (counted, late);
-        var kind = 0;
-        foreach (var count in lateOf) _lateOf[kind++] = count;
+        for (var kind = 0; kind < of.Length; kind++)
+        {
+            of[kind] += _lateOf[kind] - _takenLateOf[kind];
+            _takenLateOf[kind] = _lateOf[kind];
+        }
+        var late = Late - _takenLate;
+        _takenLate = Late;
+        return late;
+    }
+
+    /// <summary>Goes on from a watermark; nothing counts as changed by it.</summary>
+    public void Resume(long watermark)
+    {
         Advance(watermark);
         foreach (var state in _changed) state.IsChanged = false;
         _changed.Clear();

@@ -16,5 +16,13 @@ public sealed class WindowPart : IDisposable
     /// <summary>Changed since it was written.</summary>
     public bool IsChanged { get; set; }
 
+    /// <summary>What comes next goes into a new chunk.</summary>
+    public void LeaveOpenChunk()
+    {
+        if (Tail.Count == 0) return;
+        Tail.Clear();
+        OpenChunk++;
+    }
+
     public void Dispose() => Tail.Dispose();
 }

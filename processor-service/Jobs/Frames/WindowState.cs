@@ -43,7 +43,11 @@ public sealed class WindowState(Window window, int partitions) : IDisposable
     /// <summary>What came through an input partition.</summary>
     public WindowPart Part(int partition) => _parts[partition] ??= new WindowPart();
 
-    public IEnumerable<WindowPart> Parts => _parts.OfType<WindowPart>();
+    /// <summary>The parts there are, with their partitions.</summary>
+    public IEnumerable<(int Partition, WindowPart Part)> Parts =>
+        _parts.Select((part, partition) => (Partition: partition, Part: part)).Where(p => p.Part is not null).Select(p => (p.Partition, p.Part!));
+
+    public WindowPart? FindPart(int partition) => _parts[partition];
 
     /// <param name="user">Hash of a uid.</param>
     /// <param name="exactMax">Uids beyond which the set becomes a sketch.</param>
@@ -83,7 +87,7 @@ public sealed class WindowState(Window window, int partitions) : IDisposable
     {
         _exact?.Dispose();
         _exact = null;
-        foreach (var part in Parts) part.Dispose();
+        foreach (var (_, part) in Parts) part.Dispose();
     }
 
     private void TurnSketch()

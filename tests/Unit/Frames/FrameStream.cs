@@ -4,7 +4,7 @@ using System.Text;
 namespace Tally.Tests.Unit.Frames;
 
 /// <summary>A frame of a made stream.</summary>
-internal readonly record struct MadeFrame(int Partition, long Seconds, int User, bool IsWild)
+public readonly record struct MadeFrame(int Partition, long Seconds, int User, bool IsWild)
 {
     public byte[] Json() => Encoding.UTF8.GetBytes(User % 2 == 0
         ? string.Create(CultureInfo.InvariantCulture, $"{{\"a\":{{\"ts\":1,\"uid\":\"x\"}},\"ts\":{Seconds},\"uid\":\"user-{User}\"}}\r\n")
@@ -15,7 +15,7 @@ internal readonly record struct MadeFrame(int Partition, long Seconds, int User,
 /// Frames over some weeks or years, from the year's end on: steps of time, 5 % of the frames up to 30 s late and a few far more, random partitions, a wild
 /// ts here and there, one of them the very first of its partition.
 /// </summary>
-internal static class FrameStream
+public static class FrameStream
 {
     public static List<MadeFrame> Make(int seed, int partitions, int count, int users, int stepMax, bool wild)
     {

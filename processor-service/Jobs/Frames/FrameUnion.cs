@@ -1,0 +1,90 @@
+using Tally.ProcessorService.Engine;
+
+namespace Tally.ProcessorService.Jobs.Frames;
+
+/// <summary>What the tasks of all partitions share: the windows, how far time has come, and the results.</summary>
+public sealed class FrameUnion : IDisposable
+{
+    /// <summary>Nothing came for so long and nothing is left to be read: what is held aside is decided.</summary>
+    private static readonly TimeSpan RestAfter = TimeSpan.FromSeconds(1);
+
+    private readonly WindowFiles _files;
+    private readonly string _results;
+    private readonly TimeProvider _clock;
+    private readonly bool[] _joined;
+    private long _restoredWatermark;
+    private long _lastFrame;
+    private bool _hasBegun;
+    private int _tasks;
+
+    public FrameUnion(FrameRules rules, int partitions, WindowFiles files, string results, TimeProvider clock)
+    {
+        (Rules, _files, _results, _clock) = (rules, files, results, clock);
+        _joined = new bool[partitions];
+        Windows = new FrameWindows(rules, partitions, files, isWritten: true);
+        Times = new PartitionTimes(partitions);
+        _lastFrame = clock.GetTimestamp();
+    }
+
+    public FrameRules Rules { get; }
+
+    public FrameWindows Windows { get; }
+
+    public PartitionTimes Times { get; }
+
+    /// <summary>Results that were written by this process.</summary>
+    public long ResultsWritten { get; private set; }
+
+    /// <returns>False when the partition has a task here already.</returns>
+    public bool Join(int partition)
+    {
+        if (_joined[partition]) return false;
+        _tasks++;
+        return _joined[partition] = true;
+    }
+
+    /// <summary>A watermark that was written by one of the partitions: the greatest is that of all.</summary>
+    public void Restored(long watermark) => _restoredWatermark = Math.Max(_restoredWatermark, watermark);
+
+    /// <summary>Everything is restored.</summary>
+    public void Begin()
+    {
+        if (_hasBegun) return;
+        _hasBegun = true;
+        Windows.Resume(_restoredWatermark);
+    }
+
+    public void SawFrame() => _lastFrame = _clock.GetTimestamp();
+
+    /// <summary>Time that passed since the last frame while nothing more is to be read anywhere; else zero.</summary>
+    public TimeSpan Rest => Times.IsAtRest ? _clock.GetElapsedTime(_lastFrame) : TimeSpan.Zero;
+
+    public bool IsAtRest => Rest >= RestAfter;
+
+    /// <summary>Called once a commit, when every task has handed out its part.</summary>
+    public void Emit(IEmit emit)
+    {
+        Windows.Advance(Times.Watermark((long)Math.Round(Rest.TotalSeconds)));
+        var changed = Windows.Changed.ToArray();
+        foreach (var result in Windows.TakeResults())
+        {
+            emit.Publish(_results, 0, result.Key, result.ToJson());
+            ResultsWritten++;
+        }
+        // What is final is seldom added to: its open chunk is left as it is.
+        foreach (var state in changed.Where(state => state.IsFinal))
+            foreach (var (_, part) in state.Parts) part.LeaveOpenChunk();
+        foreach (var state in Windows.Dropped)
+            foreach (var (partition, part) in state.Parts)
+                for (var chunk = 0; chunk <= part.OpenChunk; chunk++) emit.ChangelogTombstone(partition, FrameChangelog.Key(state.Window, chunk));
+        Windows.Dropped.Clear();
+    }
+
+    /// <summary>A task is over; with the last one all is.</summary>
+    public void Dispose()
+    {
+        if (--_tasks > 0) return;
+        Windows.Dispose();
+        _files.Dispose();
+    }
+}
