@@ -2,8 +2,6 @@ using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using Confluent.Kafka;
-using Tally.ProcessorService.Engine;
-using Tally.ProcessorService.Engine.Broker;
 using Tally.ProcessorService.Engine.Kafka;
 using Tally.Shared.Kafka;
 
