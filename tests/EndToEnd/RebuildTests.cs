@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Tally.Tests.EndToEnd.Load;
 using Tally.Tests.Support;
 
@@ -33,8 +34,10 @@ public sealed class RebuildTests
         materializer.Start();
         await Eventually.HoldsAsync("both stores are read in generation 2", TimeSpan.FromSeconds(40), async () =>
         {
-            var accounting = await pipeline.Http.GetStringAsync(pipeline.QueryAt("/accounting"));
-            return accounting.Contains("\"generation\":2", StringComparison.Ordinal) && !accounting.Contains("\"generation\":1", StringComparison.Ordinal);
+            using var accounting = JsonDocument.Parse(await pipeline.Http.GetStringAsync(pipeline.QueryAt("/accounting")));
+            var analytics = accounting.RootElement.GetProperty("jobs")[0];
+            return analytics.GetProperty("sources").EnumerateArray().All(source =>
+                source.TryGetProperty("partitions", out var partitions) && partitions.EnumerateArray().All(p => p.GetProperty("generation").GetInt32() == 2));
         });
         await ReadsRightAsync();
         await PostAsync(500);
