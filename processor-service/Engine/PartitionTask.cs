@@ -136,7 +136,12 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
     {
         var record = new LogRecord
         {
-            Partition = partition, Offset = letter.Offset, HasKey = letter.Key is not null, Key = letter.Key, HasValue = true, Value = letter.Value,
+            Partition = partition,
+            Offset = letter.Offset,
+            HasKey = letter.Key is not null,
+            Key = letter.Key,
+            HasValue = true,
+            Value = letter.Value,
             Headers = letter.Headers,
         };
         _deadLettered[letter.Outcome.Reason] = _deadLettered.GetValueOrDefault(letter.Outcome.Reason) + 1;

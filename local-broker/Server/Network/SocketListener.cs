@@ -5,7 +5,7 @@ namespace Tally.LocalBroker.Server.Network;
 
 /// <summary>
 /// Where clients connect. Own sockets rather than Kestrel's transport: that one receives in blocks of 4 KiB and copies twice, and a batch of records is
-/// up to 1 MB (docs/decisions/0040).
+/// up to 1 MB (docs/decisions/0014).
 /// </summary>
 internal sealed class SocketListener : IDisposable
 {
