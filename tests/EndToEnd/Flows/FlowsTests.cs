@@ -125,6 +125,7 @@ public sealed class FlowsTests
     public async Task A_reader_never_sees_the_tx_of_a_flow_without_its_rx()
     {
         using var done = new CancellationTokenSource();
+        using var enough = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         var writers = Enumerable.Range(0, 4).Select(w => Task.Run(async () =>
         {
             for (var n = 0; !done.IsCancellationRequested; n++)
@@ -138,7 +139,8 @@ public sealed class FlowsTests
         var versions = new System.Collections.Concurrent.ConcurrentDictionary<long, bool>();
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
         {
-            while (Interlocked.Increment(ref seen) <= Reads)
+            // Readers and writers have to meet, or nothing is shown: on a fast machine the archive is written a few times only meanwhile.
+            while (Interlocked.Increment(ref seen) <= Reads || versions.Count <= 5 && !enough.IsCancellationRequested)
             {
                 var rows = await _flows.ReadAsync(903);
                 Assert.That(rows, Is.Not.Null);
@@ -148,8 +150,7 @@ public sealed class FlowsTests
         })));
         await done.CancelAsync();
         await Task.WhenAll(writers);
-        await TestContext.Out.WriteLineAsync($"{Reads} reads saw {versions.Count} versions of the first flow");
-        // Readers and writers met, or nothing was shown.
+        await TestContext.Out.WriteLineAsync($"{seen} reads saw {versions.Count} versions of the first flow");
         Assert.That(versions, Has.Count.GreaterThan(5));
     }
 
