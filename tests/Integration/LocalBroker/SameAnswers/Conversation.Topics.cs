@@ -82,6 +82,19 @@ internal sealed partial class Conversation
         return text;
     }
 
+    /// <summary>Asks until the answer holds what was set, and takes the last answer as it is when it never does.</summary>
+    public async Task<string> DescribeConfigUntilAsync(int type, string name, string key, string holds)
+    {
+        string text = await DescribeConfigAsync(type, name, key);
+        for (int i = 0; i < Attempts && !text.Contains(holds, StringComparison.Ordinal); i++)
+        {
+            await Task.Delay(Pause);
+            text = await DescribeConfigAsync(type, name, key);
+        }
+
+        return text;
+    }
+
     public async Task<int> AlterConfigsAsync(int type, string name, params (string Key, string? Value)[] configs)
     {
         WireAnswer? answer = await AskAsync(33, 1, r => r.Array([name], n => r.Int8(type).Text(n).Array(configs, c => r.Text(c.Key).Text(c.Value))).Bool(false));
