@@ -46,6 +46,9 @@ internal sealed class Transaction(string id)
 
     public ITimer? Timer { get; set; }
 
+    /// <summary>Whether somebody is at the work that follows the decision and waits for the disk.</summary>
+    public bool IsFinishing { get; set; }
+
     public bool IsEnding => Status is TransactionStatus.PrepareCommit or TransactionStatus.PrepareAbort;
 
     public void Begin(long now)

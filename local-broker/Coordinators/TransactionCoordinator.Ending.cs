@@ -19,40 +19,48 @@ internal sealed partial class TransactionCoordinator
         return stored;
     }
 
-    /// <summary>After the decision, which is on the disk: markers and offsets, and only when they are there too the note that all is done.</summary>
-    private async ValueTask<ErrorCode> FinishAsync(Transaction transaction)
+    /// <summary>
+    /// After the decision: markers and offsets once it is on the disk, and only when they are there too the note that all is done. Otherwise a power cut could
+    /// keep the note and lose a marker. What fails is repeated by a timer, or by the next start; each step can be done twice without harm. Under any policy
+    /// but group nothing here waits.
+    /// </summary>
+    /// <returns>None when the transaction ends as decided, now or soon; else the producer must not be told so.</returns>
+    private async Task<ErrorCode> FinishAsync(Transaction transaction, bool afterRestart = false)
     {
+        await _flush.WhenDurableAsync();
         Action takeBack;
         bool written;
-        short epoch;
         lock (transaction.Gate)
-            (takeBack, epoch, written) = (transaction.Remember(), transaction.Epoch, WriteEnd(transaction));
+        {
+            // After a failed flush only the next start knows what was decided.
+            if (_closed || _journal.HasFailed)
+                return ErrorCode.CoordinatorNotAvailable;
+            if (!transaction.IsEnding)
+                return ErrorCode.None;
+            if (transaction.IsFinishing)
+                return ErrorCode.ConcurrentTransactions;
+            transaction.IsFinishing = true;
+            (takeBack, written) = (transaction.Remember(), WriteEnd(transaction, afterRestart));
+        }
+
         bool durable = await _flush.WhenDurableAsync();
         lock (transaction.Gate)
         {
-            // Whatever is missing is written again by a timer, or by the next start.
-            if (!written || !transaction.IsEnding || transaction.Epoch != epoch)
+            transaction.IsFinishing = false;
+            if (durable && written && NoteEnd(transaction))
                 return ErrorCode.None;
-            if (durable)
-            {
-                NoteEnd(transaction);
-                return ErrorCode.None;
-            }
-
-            takeBack();
-            StartTimer(transaction, CompletionRetry, () => Complete(transaction));
-            return ErrorCode.CoordinatorNotAvailable;
+            if (!durable)
+                takeBack();
+            StartTimer(transaction, CompletionRetry, () => Finish(transaction));
+            return durable ? ErrorCode.None : ErrorCode.CoordinatorNotAvailable;
         }
     }
 
-    /// <summary>Markers, offsets, completion. Repeats itself until it succeeds; each step can be done twice without harm.</summary>
-    private bool Complete(Transaction transaction, bool afterRestart = false) =>
-        !transaction.IsEnding || (WriteEnd(transaction, afterRestart) && NoteEnd(transaction));
+    // For nobody who waits: by the clock, or at start.
+    private void Finish(Transaction transaction, bool afterRestart = false) => _ = FinishAsync(transaction, afterRestart);
 
-    private bool WriteEnd(Transaction transaction, bool afterRestart = false)
+    private bool WriteEnd(Transaction transaction, bool afterRestart)
     {
-        if (!transaction.IsEnding)
-            return true;
         bool commit = transaction.Status == TransactionStatus.PrepareCommit;
         bool done = true;
         foreach (TopicPartition partition in transaction.Partitions.ToArray())
@@ -68,22 +76,14 @@ internal sealed partial class TransactionCoordinator
 
         foreach ((string group, Dictionary<TopicPartition, CommittedOffset> offsets) in transaction.Offsets)
             done &= _groups.EndStaged(group, transaction.ProducerId, [.. offsets.Select(o => (o.Key, o.Value))], commit);
-        if (!done)
-            StartTimer(transaction, CompletionRetry, () => Complete(transaction));
         return done;
     }
 
-    private bool NoteEnd(Transaction transaction)
+    private bool NoteEnd(Transaction transaction) => TryChange(transaction, () =>
     {
-        bool stored = TryChange(transaction, () =>
-        {
-            transaction.Status = transaction.Status == TransactionStatus.PrepareCommit ? TransactionStatus.CompleteCommit : TransactionStatus.CompleteAbort;
-            transaction.Clear();
-        });
-        if (!stored)
-            StartTimer(transaction, CompletionRetry, () => Complete(transaction));
-        return stored;
-    }
+        transaction.Status = transaction.Status == TransactionStatus.PrepareCommit ? TransactionStatus.CompleteCommit : TransactionStatus.CompleteAbort;
+        transaction.Clear();
+    });
 
     /// <summary>
     /// At start: aborts what is open in a partition and belongs to no transaction here. A power cut may have kept the end of a transaction and lost its marker,
@@ -112,7 +112,7 @@ internal sealed partial class TransactionCoordinator
         LogExpired(transaction.Id, transaction.ProducerId);
         // The producer must not go on as if nothing had happened: its epoch is over (KIP-98). It may ask for the new one, though (KIP-588).
         if (Decide(transaction, commit: false, (short)(transaction.Epoch + 1), epochBeforeInit: transaction.Epoch))
-            Complete(transaction);
+            Finish(transaction);
         else
             StartTimer(transaction, CompletionRetry, () => Expire(transaction));
     }
@@ -125,8 +125,7 @@ internal sealed partial class TransactionCoordinator
         if (transaction.IsEnding)
         {
             LogFinishing(transaction.Id, transaction.Status);
-            lock (transaction.Gate)
-                Complete(transaction, afterRestart: true);
+            Finish(transaction, afterRestart: true);
         }
         else if (transaction.Status == TransactionStatus.Ongoing)
         {
@@ -138,6 +137,8 @@ internal sealed partial class TransactionCoordinator
     private void StartTimer(Transaction transaction, TimeSpan due, Action action)
     {
         transaction.Timer?.Dispose();
+        if (_closed)
+            return;
         transaction.Timer = _options.TimeProvider.CreateTimer(
             _ =>
             {

@@ -148,10 +148,10 @@ internal sealed partial class TransactionCoordinator : IDisposable
                 return ErrorCode.CoordinatorNotAvailable;
         }
 
+        if (repeated is null)
+            return await FinishAsync(transaction);
         await _flush.WhenDurableAsync();
-        if (_journal.HasFailed)
-            return ErrorCode.CoordinatorNotAvailable;
-        return repeated ?? await FinishAsync(transaction);
+        return _journal.HasFailed ? ErrorCode.CoordinatorNotAvailable : repeated.Value;
     }
 
     /// <summary>Forgets transactional ids that have been idle since the given time.</summary>

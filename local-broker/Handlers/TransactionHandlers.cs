@@ -12,7 +12,7 @@ internal sealed class TransactionHandlers(BrokerState state)
 
     public async ValueTask<WireWriter?> InitAsync(RequestContext context)
     {
-        (ErrorCode error, long producerId, short epoch) = state.Transactions.Init(ReadInit(context));
+        (ErrorCode error, long producerId, short epoch) = await state.Transactions.InitAsync(ReadInit(context));
         if (error == ErrorCode.ProducerFenced && context.Version < FencedFromInitVersion)
             error = ErrorCode.InvalidProducerEpoch;
         if (!await state.IsDurableAsync())

@@ -53,6 +53,11 @@ internal sealed partial class Journal : IFlushable, IDisposable
         try
         {
             journal.Replay(context.Recovery, replay);
+            // What a kill left may never have been flushed, and is about to be acted upon.
+            if (context.Flush.IsGroup)
+                journal.FlushToDisk();
+            else
+                context.Flush.MarkDirty(journal);
             return journal;
         }
         catch

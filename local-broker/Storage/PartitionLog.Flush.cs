@@ -26,6 +26,18 @@ internal sealed partial class PartitionLog
         Wake(woken);
     }
 
+    // What no checkpoint covers may never have been flushed: its writer was killed before, and nobody else would.
+    private void FlushWhatAKillLeft()
+    {
+        _unflushed.UnionWith(_segments.Where(s => s.Size > s.CheckpointedSize));
+        if (_unflushed.Count == 0)
+            return;
+        if (_context.Flush.IsGroup)
+            FlushToDisk();
+        else
+            _context.Flush.MarkDirty(this);
+    }
+
     private void FlushOrFail(List<Segment> segments)
     {
         try

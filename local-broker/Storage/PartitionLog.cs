@@ -52,6 +52,7 @@ internal sealed partial class PartitionLog : IFlushable, IDisposable
         if (_start > Active.LastOffset + 1)
             _segments.Add(Segment.Open(folder, _start, FileMode.CreateNew));
         _end = _flushedEnd = Active.LastOffset + 1;
+        FlushWhatAKillLeft();
     }
 
     /// <summary>Whether the folder holds a log, be it in the middle of a compaction.</summary>

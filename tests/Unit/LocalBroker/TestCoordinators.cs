@@ -42,8 +42,8 @@ internal sealed class TestCoordinators : IAsyncDisposable
         _state = Open();
     }
 
-    public (ErrorCode Error, long ProducerId, short Epoch) Init(string id = "tx", int timeoutMs = 10_000, long producerId = -1, short epoch = -1) =>
-        Transactions.Init(new Key22InitProducerId.Request(id, timeoutMs, producerId, epoch));
+    public ValueTask<(ErrorCode Error, long ProducerId, short Epoch)> InitAsync(string id = "tx", int timeoutMs = 10_000, long producerId = -1, short epoch = -1) =>
+        Transactions.InitAsync(new Key22InitProducerId.Request(id, timeoutMs, producerId, epoch));
 
     public ErrorCode Add(long producerId, short epoch, int partition = 0, string id = "tx", short version = 0) =>
         Transactions.AddPartitions(new Key24AddPartitionsToTxn.Request(id, producerId, epoch, [new TopicPartitions(Topic, [partition])]), version)[0].Partitions[0].Error;

@@ -87,7 +87,7 @@ public sealed class GroupTests
         await using var broker = new TestCoordinators();
         (string leader, string follower, int generation) = await TwoMembers(broker);
         await Settle(broker, leader, follower, generation);
-        (_, long pid, short epoch) = broker.Init();
+        (_, long pid, short epoch) = await broker.InitAsync();
         broker.Transactions.AddGroup(new Key25AddOffsetsToTxn.Request("tx", pid, epoch, "g"), 0);
         Assert.That(broker.StageOffset(pid, epoch, 9, generation: generation - 1, member: leader), Is.EqualTo(ErrorCode.IllegalGeneration));
         Assert.That(broker.StageOffset(pid, epoch, 9, generation: generation, member: "stranger"), Is.EqualTo(ErrorCode.UnknownMemberId));

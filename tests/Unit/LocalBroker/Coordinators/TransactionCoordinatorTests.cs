@@ -10,7 +10,7 @@ public sealed class TransactionCoordinatorTests
     public async Task A_transaction_runs_from_init_to_commit_and_the_next_one_follows()
     {
         await using var broker = new TestCoordinators();
-        (ErrorCode error, long pid, short epoch) = broker.Init();
+        (ErrorCode error, long pid, short epoch) = await broker.InitAsync();
         Assert.That((error, epoch), Is.EqualTo((ErrorCode.None, (short)0)));
         for (int i = 0; i < 3; i++)
         {
@@ -29,7 +29,7 @@ public sealed class TransactionCoordinatorTests
     public async Task Ending_twice_is_fine_with_the_same_result_only(bool commit)
     {
         await using var broker = new TestCoordinators();
-        (_, long pid, short epoch) = broker.Init();
+        (_, long pid, short epoch) = await broker.InitAsync();
         Assert.That(await broker.End(pid, epoch, commit), Is.EqualTo(ErrorCode.InvalidTxnState), "nothing was begun");
         broker.Add(pid, epoch);
         Assert.That(await broker.End(pid, epoch, commit), Is.EqualTo(ErrorCode.None));
@@ -42,11 +42,11 @@ public sealed class TransactionCoordinatorTests
     public async Task Strangers_and_old_epochs_are_told_apart()
     {
         await using var broker = new TestCoordinators();
-        (_, long pid, short epoch) = broker.Init();
+        (_, long pid, short epoch) = await broker.InitAsync();
         Assert.That(broker.Add(pid + 1, epoch), Is.EqualTo(ErrorCode.InvalidProducerIdMapping));
         Assert.That(broker.Add(pid, epoch, id: "other"), Is.EqualTo(ErrorCode.InvalidProducerIdMapping));
         Assert.That(await broker.End(pid + 1, epoch, true), Is.EqualTo(ErrorCode.InvalidProducerIdMapping));
-        (_, long samePid, short next) = broker.Init();
+        (_, long samePid, short next) = await broker.InitAsync();
         Assert.That((samePid, next), Is.EqualTo((pid, (short)1)));
         Assert.That(broker.Add(pid, epoch), Is.EqualTo(ErrorCode.InvalidProducerEpoch), "version 0 and 1 know no PRODUCER_FENCED");
         Assert.That(broker.Add(pid, epoch, version: 2), Is.EqualTo(ErrorCode.ProducerFenced));
@@ -58,7 +58,7 @@ public sealed class TransactionCoordinatorTests
     public async Task Unknown_partitions_are_named_and_their_neighbours_not_attempted()
     {
         await using var broker = new TestCoordinators();
-        (_, long pid, short epoch) = broker.Init();
+        (_, long pid, short epoch) = await broker.InitAsync();
         List<TopicErrors> answer = broker.Transactions.AddPartitions(
             new Key24AddPartitionsToTxn.Request("tx", pid, epoch, [new TopicPartitions("t", [0, 5]), new TopicPartitions("nowhere", [0])]), 0);
         Assert.That(answer.SelectMany(t => t.Partitions.Select(p => (t.Name, p.Partition, p.Error))), Is.EqualTo(new[]
@@ -72,10 +72,10 @@ public sealed class TransactionCoordinatorTests
     public async Task Initialising_over_an_open_transaction_aborts_it()
     {
         await using var broker = new TestCoordinators();
-        (_, long pid, short epoch) = broker.Init();
+        (_, long pid, short epoch) = await broker.InitAsync();
         broker.Add(pid, epoch);
         broker.Append(pid, epoch, 0);
-        (ErrorCode error, long samePid, short next) = broker.Init();
+        (ErrorCode error, long samePid, short next) = await broker.InitAsync();
         Assert.That((error, samePid), Is.EqualTo((ErrorCode.None, pid)));
         Assert.That(next, Is.GreaterThan(epoch));
         Assert.That(broker.Log(0).Offsets.LastStable, Is.EqualTo(2));
@@ -87,20 +87,20 @@ public sealed class TransactionCoordinatorTests
     public async Task A_producer_that_names_its_epoch_gets_the_next_once_and_a_stale_one_is_fenced()
     {
         await using var broker = new TestCoordinators();
-        (_, long pid, short epoch) = broker.Init();
-        (ErrorCode error, _, short next) = broker.Init(producerId: pid, epoch: epoch);
+        (_, long pid, short epoch) = await broker.InitAsync();
+        (ErrorCode error, _, short next) = await broker.InitAsync(producerId: pid, epoch: epoch);
         Assert.That((error, next), Is.EqualTo((ErrorCode.None, (short)1)));
-        Assert.That(broker.Init(producerId: pid, epoch: epoch), Is.EqualTo((ErrorCode.None, pid, (short)1)), "the same question again");
-        broker.Init(producerId: pid, epoch: next);
-        Assert.That(broker.Init(producerId: pid, epoch: epoch).Error, Is.EqualTo(ErrorCode.ProducerFenced));
+        Assert.That(await broker.InitAsync(producerId: pid, epoch: epoch), Is.EqualTo((ErrorCode.None, pid, (short)1)), "the same question again");
+        await broker.InitAsync(producerId: pid, epoch: next);
+        Assert.That((await broker.InitAsync(producerId: pid, epoch: epoch)).Error, Is.EqualTo(ErrorCode.ProducerFenced));
     }
 
     [Test]
     public async Task A_time_out_beyond_the_limit_is_refused()
     {
         await using var broker = new TestCoordinators();
-        Assert.That(broker.Init(timeoutMs: 100_000_000).Error, Is.EqualTo(ErrorCode.InvalidTransactionTimeout));
-        Assert.That(broker.Init(timeoutMs: 900_000).Error, Is.EqualTo(ErrorCode.None));
+        Assert.That((await broker.InitAsync(timeoutMs: 100_000_000)).Error, Is.EqualTo(ErrorCode.InvalidTransactionTimeout));
+        Assert.That((await broker.InitAsync(timeoutMs: 900_000)).Error, Is.EqualTo(ErrorCode.None));
     }
 
     [TestCase(false)]
@@ -108,7 +108,7 @@ public sealed class TransactionCoordinatorTests
     public async Task A_transaction_left_open_is_aborted_and_its_producer_fenced(bool overARestart)
     {
         await using var broker = new TestCoordinators();
-        (_, long pid, short epoch) = broker.Init(timeoutMs: 5000);
+        (_, long pid, short epoch) = await broker.InitAsync(timeoutMs: 5000);
         broker.Add(pid, epoch);
         broker.Append(pid, epoch, 0);
         broker.Time.Advance(TimeSpan.FromMilliseconds(3000));
@@ -126,7 +126,7 @@ public sealed class TransactionCoordinatorTests
     public async Task Staged_offsets_are_unstable_until_the_end_also_over_a_restart()
     {
         await using var broker = new TestCoordinators();
-        (_, long pid, short epoch) = broker.Init();
+        (_, long pid, short epoch) = await broker.InitAsync();
         Assert.That(broker.StageOffset(pid, epoch, 5), Is.EqualTo(ErrorCode.InvalidTxnState), "the group was not added");
         Assert.That(broker.Transactions.AddGroup(new Key25AddOffsetsToTxn.Request("tx", pid, epoch, "g"), 0), Is.EqualTo(ErrorCode.None));
         Assert.That(broker.StageOffset(pid, epoch, 5), Is.EqualTo(ErrorCode.None));
@@ -144,7 +144,7 @@ public sealed class TransactionCoordinatorTests
     public async Task A_decided_transaction_is_finished_at_start_and_an_undecided_one_is_not()
     {
         await using var broker = new TestCoordinators();
-        (_, long pid, short epoch) = broker.Init(timeoutMs: 60_000);
+        (_, long pid, short epoch) = await broker.InitAsync(timeoutMs: 60_000);
         broker.Add(pid, epoch, 0);
         broker.Add(pid, epoch, 1);
         broker.Append(pid, epoch, 0, partition: 0);
@@ -189,7 +189,7 @@ public sealed class TransactionCoordinatorTests
         for (int round = 0; round < 3; round++)
         {
             for (int i = 0; i < 1500; i++)
-                Assert.That(given.Add(broker.Transactions.Init(new Key22InitProducerId.Request(null, 0, -1, -1)).ProducerId), "given twice");
+                Assert.That(given.Add((await broker.Transactions.InitAsync(new Key22InitProducerId.Request(null, 0, -1, -1))).ProducerId), "given twice");
             await broker.ReopenAsync();
         }
     }
@@ -198,12 +198,12 @@ public sealed class TransactionCoordinatorTests
     public async Task Epochs_run_out_into_a_new_producer_id()
     {
         await using var broker = new TestCoordinators();
-        long first = broker.Init().ProducerId, now = first;
+        long first = (await broker.InitAsync()).ProducerId, now = first;
         short epoch = 0;
         for (int i = 0; i < 33_000 && now == first; i++)
         {
             Assert.That(epoch, Is.LessThan(short.MaxValue));
-            (_, now, epoch) = broker.Init();
+            (_, now, epoch) = await broker.InitAsync();
         }
 
         Assert.That(now, Is.Not.EqualTo(first));
@@ -240,16 +240,16 @@ public sealed class TransactionCoordinatorTests
     public async Task A_producer_that_timed_out_may_ask_for_the_new_epoch_until_somebody_else_uses_it()
     {
         await using var broker = new TestCoordinators();
-        (_, long pid, short epoch) = broker.Init();
+        (_, long pid, short epoch) = await broker.InitAsync();
         broker.Add(pid, epoch);
         broker.Append(pid, epoch, 0);
         broker.Time.Advance(TimeSpan.FromSeconds(11));
         Assert.That(broker.Add(pid, epoch), Is.EqualTo(ErrorCode.InvalidProducerEpoch));
-        (ErrorCode error, long samePid, short next) = broker.Init(producerId: pid, epoch: epoch);
+        (ErrorCode error, long samePid, short next) = await broker.InitAsync(producerId: pid, epoch: epoch);
         Assert.That((error, samePid, next), Is.EqualTo((ErrorCode.None, pid, (short)(epoch + 1))));
-        Assert.That(broker.Init(producerId: pid, epoch: epoch), Is.EqualTo((ErrorCode.None, pid, next)), "its answer was lost, so it asks again");
+        Assert.That(await broker.InitAsync(producerId: pid, epoch: epoch), Is.EqualTo((ErrorCode.None, pid, next)), "its answer was lost, so it asks again");
         Assert.That(broker.Add(pid, next), Is.EqualTo(ErrorCode.None));
         await broker.End(pid, next, commit: false);
-        Assert.That(broker.Init(producerId: pid, epoch: epoch).Error, Is.EqualTo(ErrorCode.ProducerFenced), "the epoch has an owner now");
+        Assert.That((await broker.InitAsync(producerId: pid, epoch: epoch)).Error, Is.EqualTo(ErrorCode.ProducerFenced), "the epoch has an owner now");
     }
 }

@@ -11,7 +11,7 @@ public sealed class TransactionFaultTests
     public async Task A_partition_whose_joining_could_not_be_stored_is_not_in_the_transaction()
     {
         await using var broker = new TestCoordinators();
-        (_, long pid, short epoch) = broker.Init(timeoutMs: 5000);
+        (_, long pid, short epoch) = await broker.InitAsync(timeoutMs: 5000);
         broker.Disk.Room = 5;
         Assert.That(broker.Add(pid, epoch), Is.EqualTo(ErrorCode.CoordinatorNotAvailable));
         Assert.That(broker.Append(pid, epoch, 0), Is.EqualTo(ErrorCode.InvalidTxnState), "it was refused, so nothing may be written");
@@ -30,7 +30,7 @@ public sealed class TransactionFaultTests
     public async Task A_second_partition_that_could_not_be_stored_leaves_the_first_as_it_was()
     {
         await using var broker = new TestCoordinators();
-        (_, long pid, short epoch) = broker.Init();
+        (_, long pid, short epoch) = await broker.InitAsync();
         broker.Add(pid, epoch, partition: 0);
         broker.Disk.Room = 0;
         Assert.That(broker.Add(pid, epoch, partition: 1), Is.EqualTo(ErrorCode.CoordinatorNotAvailable));
@@ -45,7 +45,7 @@ public sealed class TransactionFaultTests
     public async Task A_group_or_offsets_that_could_not_be_stored_are_not_in_the_transaction()
     {
         await using var broker = new TestCoordinators();
-        (_, long pid, short epoch) = broker.Init();
+        (_, long pid, short epoch) = await broker.InitAsync();
         var group = new Key25AddOffsetsToTxn.Request("tx", pid, epoch, "g");
         broker.Disk.Room = 0;
         Assert.That(broker.Transactions.AddGroup(group, 0), Is.EqualTo(ErrorCode.CoordinatorNotAvailable));
@@ -64,9 +64,9 @@ public sealed class TransactionFaultTests
     public async Task An_initialisation_that_could_not_be_stored_fences_nobody()
     {
         await using var broker = new TestCoordinators();
-        (_, long pid, short epoch) = broker.Init();
+        (_, long pid, short epoch) = await broker.InitAsync();
         broker.Disk.Room = 0;
-        Assert.That(broker.Init().Error, Is.EqualTo(ErrorCode.CoordinatorNotAvailable));
+        Assert.That((await broker.InitAsync()).Error, Is.EqualTo(ErrorCode.CoordinatorNotAvailable));
         broker.Disk.Room = long.MaxValue;
         Assert.That(broker.Add(pid, epoch), Is.EqualTo(ErrorCode.None));
     }
@@ -77,7 +77,7 @@ public sealed class TransactionFaultTests
     public async Task A_commit_whose_flush_fails_is_not_acknowledged_and_is_whole_after_a_restart(int flushesBefore)
     {
         await using var broker = new TestCoordinators(FlushPolicy.Group);
-        (_, long pid, short epoch) = broker.Init();
+        (_, long pid, short epoch) = await broker.InitAsync();
         broker.Add(pid, epoch, 0);
         broker.Add(pid, epoch, 1);
         broker.Append(pid, epoch, 0, partition: 0);
@@ -94,6 +94,51 @@ public sealed class TransactionFaultTests
         Assert.That(broker.Log(1).Plan(0, 1000, true).Aborted, Is.Empty);
     }
 
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task A_commit_finished_by_the_clock_or_at_a_start_is_not_noted_as_done_before_its_marker_is_on_the_disk(bool atStart)
+    {
+        await using var broker = new TestCoordinators(FlushPolicy.Group);
+        (_, long pid, short epoch) = await broker.InitAsync();
+        broker.Add(pid, epoch);
+        broker.Append(pid, epoch, 0);
+        await broker.State.Flush.WhenDurableAsync();
+        string log = Directory.GetFiles(Path.Combine(broker.Folder, "topics", TestCoordinators.Topic, "0"), "*.log").Single();
+        long beforeMarker = new FileInfo(log).Length;
+        // Room for the decision and not for the marker.
+        broker.Disk.WritesBefore = 1;
+        Assert.That(await broker.End(pid, epoch, commit: true), Is.EqualTo(ErrorCode.None), "decided");
+        Assert.That(new FileInfo(log).Length, Is.EqualTo(beforeMarker));
+        var failure = new IOException("Input/output error");
+        if (atStart)
+        {
+            // The start flushes what it found in the two journals.
+            await broker.ReopenAsync(() => (broker.Disk.WritesBefore, broker.Disk.FlushesBefore, broker.Disk.OnFlush) = (int.MaxValue, 2, failure));
+        }
+        else
+        {
+            (broker.Disk.WritesBefore, broker.Disk.OnFlush) = (int.MaxValue, failure);
+            broker.Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.That(await broker.State.Flush.WhenDurableAsync(), Is.False);
+        Assert.That(new FileInfo(log).Length, Is.GreaterThan(beforeMarker), "the marker was written");
+
+        broker.Disk.OnFlush = null;
+        await broker.ReopenAsync(() => PowerCut(log, beforeMarker));
+        await broker.State.Flush.WhenDurableAsync();
+        Assert.That(broker.Log(0).Offsets.LastStable, Is.EqualTo(2), "marked again");
+        Assert.That(broker.Log(0).Plan(0, 1000, true).Aborted, Is.Empty, "as decided and answered: committed");
+    }
+
+    // What was not flushed is gone.
+    private static void PowerCut(string log, long length)
+    {
+        using FileStream file = File.OpenWrite(log);
+        file.SetLength(length);
+        File.Delete(Path.ChangeExtension(log, ".checkpoint"));
+    }
+
     [Test]
     public async Task Offsets_whose_flush_fails_are_not_acknowledged()
     {
@@ -107,7 +152,7 @@ public sealed class TransactionFaultTests
     public async Task A_transaction_open_in_a_partition_that_no_journal_knows_is_aborted_at_start()
     {
         await using var broker = new TestCoordinators();
-        (_, long pid, short epoch) = broker.Init();
+        (_, long pid, short epoch) = await broker.InitAsync();
         string journal = Path.Combine(broker.Folder, "transactions");
         long before = new FileInfo(journal).Length;
         broker.Add(pid, epoch);
