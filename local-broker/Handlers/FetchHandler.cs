@@ -111,11 +111,11 @@ internal sealed class FetchHandler(BrokerState state)
         int start = response.Length;
         WriteHead(response, version, index, plan, plan.Error);
         int lengthAt = response.ReserveInt32();
-        int read = planned.Log?.Read(plan, atLeastOne, response) ?? 0;
-        if (read < 0)
+        (int read, ErrorCode error) = planned.Log?.Read(plan, atLeastOne, response) ?? (0, ErrorCode.None);
+        if (error != ErrorCode.None)
         {
             response.Truncate(start);
-            WriteHead(response, version, index, plan, ErrorCode.CorruptMessage);
+            WriteHead(response, version, index, plan, error);
             response.WriteInt32(0);
             return 0;
         }

@@ -106,8 +106,21 @@ internal sealed class OffsetHandlers(BrokerState state)
             return (ErrorCode.UnknownTopicOrPartition, -1, -1);
         if (request.LeaderEpoch > 0)
             return (ErrorCode.UnknownLeaderEpoch, -1, -1);
+        try
+        {
+            return Find(version, log, request.Timestamp, committedOnly);
+        }
+        catch (IOException e)
+        {
+            log.LogTimesUnreadable(e);
+            return (ErrorCode.KafkaStorageError, -1, -1);
+        }
+    }
+
+    private static (ErrorCode Error, long Timestamp, long Offset) Find(short version, PartitionLog log, long timestamp, bool committedOnly)
+    {
         LogOffsets offsets = log.Offsets;
-        switch (request.Timestamp)
+        switch (timestamp)
         {
             case Key02ListOffsets.Latest:
                 return (ErrorCode.None, -1, committedOnly ? offsets.LastStable : offsets.HighWatermark);
@@ -118,7 +131,7 @@ internal sealed class OffsetHandlers(BrokerState state)
             case < 0:
                 return (ErrorCode.UnsupportedVersion, -1, -1);
             default:
-                return log.FindByTimestamp(request.Timestamp, committedOnly) is { } found ? (ErrorCode.None, found.Timestamp, found.Offset) : (ErrorCode.None, -1, -1);
+                return log.FindByTimestamp(timestamp, committedOnly) is { } found ? (ErrorCode.None, found.Timestamp, found.Offset) : (ErrorCode.None, -1, -1);
         }
     }
 }

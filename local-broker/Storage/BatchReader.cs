@@ -3,8 +3,11 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Tally.LocalBroker.Storage;
 
-/// <summary>Walks the batches of a segment file in order, whole batches in memory one at a time. It stops at the first thing that is not a batch.</summary>
-internal sealed class BatchReader(SafeFileHandle file, long position, long end) : IDisposable
+/// <summary>
+/// Walks the batches of a segment file in order, whole batches in memory one at a time. It stops at the first thing that is not a batch, and throws
+/// <see cref="IOException"/> where the file cannot be read.
+/// </summary>
+internal sealed class BatchReader(Disk disk, SafeFileHandle file, long position, long end) : IDisposable
 {
     private const int ChunkBytes = 256 * 1024;
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
@@ -72,7 +75,7 @@ internal sealed class BatchReader(SafeFileHandle file, long position, long end) 
         while (_buffered < count)
         {
             int wanted = (int)Math.Min(_buffer.Length - _buffered, end - _bufferAt - _buffered);
-            int read = RandomAccess.Read(file, _buffer.AsSpan(_buffered, wanted), _bufferAt + _buffered);
+            int read = disk.Read(file, _buffer.AsSpan(_buffered, wanted), _bufferAt + _buffered);
             if (read == 0)
                 return false;
             _buffered += read;

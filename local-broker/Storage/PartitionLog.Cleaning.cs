@@ -29,7 +29,7 @@ internal sealed partial class PartitionLog
             _gapless = false;
         }
 
-        var cleaner = new LogCleaner(new AbortedLookup(selected.Aborted), Now, config.DeleteRetentionMs);
+        var cleaner = new LogCleaner(_context.Disk, new AbortedLookup(selected.Aborted), Now, config.DeleteRetentionMs);
         List<Segment> dirty = selected.Segments.FindAll(s => s.BaseOffset >= _cleanedTo);
         int noted = cleaner.NoteKeys(dirty);
         int end = selected.Segments.Count - dirty.Count + noted;

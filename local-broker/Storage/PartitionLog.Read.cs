@@ -46,25 +46,26 @@ internal sealed partial class PartitionLog
     /// <summary>
     /// Reads the planned batches behind what the writer holds. Whole batches only, beginning with the one that contains the offset; with
     /// <paramref name="atLeastOne"/> the first is returned whatever its size (KIP-74), else a consumer would never get past it.
-    /// Returns the bytes written, -1 when the stored data is damaged.
+    /// Returns the bytes written, and an error when the stored data is damaged or cannot be read.
     /// </summary>
-    public int Read(in ReadPlan plan, bool atLeastOne, WireWriter into)
+    public (int Bytes, ErrorCode Error) Read(in ReadPlan plan, bool atLeastOne, WireWriter into)
     {
         if (plan.Segment is null || (plan.Available == 0 && !atLeastOne))
-            return 0;
+            return (0, ErrorCode.None);
         try
         {
-            return ReadBatches(plan, atLeastOne, into);
+            int bytes = ReadBatches(plan, atLeastOne, into);
+            return bytes < 0 ? (0, ErrorCode.CorruptMessage) : (bytes, ErrorCode.None);
         }
         catch (ObjectDisposedException)
         {
             // The segment was removed or replaced meanwhile: an empty answer makes the client ask again.
-            return 0;
+            return (0, ErrorCode.None);
         }
         catch (IOException e)
         {
             _context.LogReadFailed(Topic, Partition, plan.From, e.Message);
-            return -1;
+            return (0, ErrorCode.KafkaStorageError);
         }
     }
 
@@ -203,7 +204,7 @@ internal sealed partial class PartitionLog
     }
 
     /// <summary>Place of the batch that contains the offset, or of the first one behind it, and where it must begin; the end when the way there is damaged.</summary>
-    private static (int Position, long At) SkipTo(in ReadPlan plan, bool gapless, WireWriter scratch)
+    private (int Position, long At) SkipTo(in ReadPlan plan, bool gapless, WireWriter scratch)
     {
         const int chunk = 2 * OffsetIndex.IntervalBytes;
         Segment segment = plan.Segment!;
@@ -233,13 +234,13 @@ internal sealed partial class PartitionLog
         return (segment.Size, -1);
     }
 
-    private static int ReadFully(Segment segment, Span<byte> target, int position)
+    private int ReadFully(Segment segment, Span<byte> target, int position)
     {
         int wanted = Math.Min(target.Length, segment.Size - position);
         int total = 0;
         while (total < wanted)
         {
-            int read = RandomAccess.Read(segment.File, target[total..wanted], position + total);
+            int read = _context.Disk.Read(segment.File, target[total..wanted], position + total);
             if (read == 0)
                 break;
             total += read;

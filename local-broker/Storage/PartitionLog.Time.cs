@@ -3,7 +3,7 @@ namespace Tally.LocalBroker.Storage;
 /// <summary>Offsets by time.</summary>
 internal sealed partial class PartitionLog
 {
-    /// <summary>The first of the records with the largest timestamp; null when there is none.</summary>
+    /// <summary>The first of the records with the largest timestamp; null when there is none. Throws <see cref="IOException"/> where stored data cannot be read.</summary>
     public (long Offset, long Timestamp)? FindLargestTimestamp()
     {
         long from;
@@ -26,18 +26,23 @@ internal sealed partial class PartitionLog
         return found;
     }
 
-    private static (long Offset, long Timestamp)? LargestIn(Segment segment, int size, long from, (long Offset, long Timestamp)? found)
+    /// <summary>Says that an offset by time could not be found.</summary>
+    public void LogTimesUnreadable(IOException e) => _context.LogTimesUnreadable(Topic, Partition, e.Message);
+
+    private (long Offset, long Timestamp)? LargestIn(Segment segment, int size, long from, (long Offset, long Timestamp)? found)
     {
         try
         {
-            using var reader = new BatchReader(segment.File, 0, size);
+            using var reader = new BatchReader(_context.Disk, segment.File, 0, size);
             while (reader.TryNext())
             {
                 BatchHeader header = reader.Header;
                 if (!header.IsControl && header.LastOffset >= from && header.MaxTimestamp > (found?.Timestamp ?? -1)
-                    && RecordKeys.FirstAtOrAfter(reader.Batch, header.MaxTimestamp, from) is { } record)
+                    && FirstAtOrAfter(segment, reader, header.MaxTimestamp, from) is { } record)
                     found = record;
             }
+
+            ThrowIfDamaged(segment, reader, size);
         }
         catch (ObjectDisposedException)
         {
@@ -47,7 +52,10 @@ internal sealed partial class PartitionLog
         return found;
     }
 
-    /// <summary>The first record with that timestamp or a later one, below the end that the reader may see; null when there is none.</summary>
+    /// <summary>
+    /// The first record with that timestamp or a later one, below the end that the reader may see; null when there is none. Throws
+    /// <see cref="IOException"/> where stored data cannot be read: the place behind it would make a reader leave out what it asked for.
+    /// </summary>
     public (long Offset, long Timestamp)? FindByTimestamp(long timestamp, bool committedOnly)
     {
         long from, below;
@@ -63,13 +71,17 @@ internal sealed partial class PartitionLog
         {
             try
             {
-                using var reader = new BatchReader(segment.File, position, size);
-                while (reader.TryNext() && reader.Header.BaseOffset < below)
+                using var reader = new BatchReader(_context.Disk, segment.File, position, size);
+                while (reader.TryNext())
                 {
+                    if (reader.Header.BaseOffset >= below)
+                        return null;
                     if (reader.Header.MaxTimestamp >= timestamp && reader.Header.LastOffset >= from && !reader.Header.IsControl
-                        && RecordKeys.FirstAtOrAfter(reader.Batch, timestamp, from) is { } found)
+                        && FirstAtOrAfter(segment, reader, timestamp, from) is { } found)
                         return found;
                 }
+
+                ThrowIfDamaged(segment, reader, size);
             }
             catch (ObjectDisposedException)
             {
@@ -79,4 +91,15 @@ internal sealed partial class PartitionLog
 
         return null;
     }
+
+    private static (long Offset, long Timestamp)? FirstAtOrAfter(Segment segment, BatchReader reader, long timestamp, long from) =>
+        RecordBatch.IsCrcValid(reader.Batch) ? RecordKeys.FirstAtOrAfter(reader.Batch, timestamp, from) : throw Damage(segment, reader);
+
+    private static void ThrowIfDamaged(Segment segment, BatchReader reader, int size)
+    {
+        if (reader.Position < size)
+            throw Damage(segment, reader);
+    }
+
+    private static IOException Damage(Segment segment, BatchReader reader) => new($"{segment.Path} is damaged at byte {reader.Position}.");
 }

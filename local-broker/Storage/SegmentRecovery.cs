@@ -19,7 +19,7 @@ internal static partial class SegmentRecovery
     public static List<Segment> Open(
         string folder, long? start, bool gapless, ProducerTable producers, List<(Segment, WireWriter)> uncovered, StorageContext context)
     {
-        (RecoveryMode mode, ILogger log) = (context.Recovery, context.Log);
+        ILogger log = context.Log;
         long now = context.Time.GetUtcNow().ToUnixTimeMilliseconds();
         var segments = new List<Segment>();
         try
@@ -29,11 +29,11 @@ internal static partial class SegmentRecovery
             {
                 // A log that nobody ever shortened begins at 0.
                 long expected = i == 0 ? start ?? 0 : segments[^1].LastOffset + 1;
-                if (mode == RecoveryMode.Refuse && bases[i] > Math.Max(expected, start ?? 0) && (gapless || i == 0))
+                if (context.Recovery == RecoveryMode.Refuse && bases[i] > Math.Max(expected, start ?? 0) && (gapless || i == 0))
                     throw new DataFolderException($"{folder} lacks the segment with offset {expected}; the next one begins at {bases[i]}. {MissingHint}");
                 Segment segment = Segment.Open(folder, bases[i], FileMode.Open);
                 segments.Add(segment);
-                bool whole = Recover(segment, gapless, producers, mode, i == bases.Count - 1, now, log);
+                bool whole = Recover(segment, gapless, producers, i == bases.Count - 1, now, context);
                 // A roll whose checkpoint a crash prevented.
                 if (i < bases.Count - 1 && segment.CheckpointedSize != segment.Size)
                     uncovered.Add((segment, SegmentCheckpoint.Serialize(segment, producers)));
@@ -58,13 +58,14 @@ internal static partial class SegmentRecovery
             .Order();
 
     /// <summary>False when the segment was cut although others follow (repair only).</summary>
-    private static bool Recover(Segment segment, bool gapless, ProducerTable producers, RecoveryMode mode, bool last, long now, ILogger log)
+    private static bool Recover(Segment segment, bool gapless, ProducerTable producers, bool last, long now, StorageContext context)
     {
+        (RecoveryMode mode, ILogger log) = (context.Recovery, context.Log);
         long fileSize = RandomAccess.GetLength(segment.File);
         SegmentCheckpoint.TryLoad(segment, fileSize, producers);
         if (segment.Size == fileSize)
             return true;
-        using (var reader = new BatchReader(segment.File, segment.Size, fileSize))
+        using (var reader = new BatchReader(context.Disk, segment.File, segment.Size, fileSize))
         {
             while (reader.TryNext() && Follows(segment, gapless, reader.Header) && RecordBatch.IsCrcValid(reader.Batch))
                 Replay(segment, producers, reader, now);
@@ -73,7 +74,7 @@ internal static partial class SegmentRecovery
         if (segment.Size == fileSize)
             return true;
         RefuseNewer(segment, fileSize);
-        long validBehind = FindValidBatch(segment, fileSize);
+        long validBehind = FindValidBatch(segment, fileSize, context);
         bool torn = last && validBehind < 0;
         if (!torn && mode == RecoveryMode.Refuse)
         {
@@ -123,16 +124,16 @@ internal static partial class SegmentRecovery
     }
 
     // A valid batch behind an invalid one means that the middle is damaged, not that the last write was cut short.
-    private static long FindValidBatch(Segment segment, long fileSize)
+    private static long FindValidBatch(Segment segment, long fileSize, StorageContext context)
     {
         for (long at = segment.Size; at <= fileSize - RecordBatch.HeaderSize; at++)
         {
-            using var reader = new BatchReader(segment.File, at, fileSize);
+            using var reader = new BatchReader(context.Disk, segment.File, at, fileSize);
             long step = reader.NextPlausible(segment.BaseOffset - 1);
             if (step < 0)
                 return -1;
             at = step;
-            using var candidate = new BatchReader(segment.File, at, fileSize);
+            using var candidate = new BatchReader(context.Disk, segment.File, at, fileSize);
             if (candidate.TryNext() && RecordBatch.IsCrcValid(candidate.Batch))
                 return at;
         }

@@ -29,6 +29,9 @@ internal sealed partial class StorageContext(FlushScheduler flush, RecoveryMode 
     [LoggerMessage(14, LogLevel.Error, "{Topic}-{Partition}: stored data at offset {Offset} cannot be read: {Reason}")]
     public partial void LogReadFailed(string topic, int partition, long offset, string reason);
 
+    [LoggerMessage(15, LogLevel.Error, "{Topic}-{Partition}: no offset can be told by time: {Reason}")]
+    public partial void LogTimesUnreadable(string topic, int partition, string reason);
+
     [LoggerMessage(11, LogLevel.Error, "{Topic}-{Partition}: stored data at offset {Offset} is damaged and is not served")]
     public partial void LogDamaged(string topic, int partition, long offset);
 }

@@ -5,7 +5,7 @@ namespace Tally.LocalBroker.Storage.Cleaning;
 /// a tombstone stays for delete.retention.ms after it was first cleaned; a marker stays as long as data of its transaction does, and then as long again.
 /// Batches in a codec that cannot be read here stay as they are, and then every tombstone stays too.
 /// </summary>
-internal sealed class LogCleaner(AbortedLookup aborted, long now, long deleteRetentionMs)
+internal sealed class LogCleaner(Disk disk, AbortedLookup aborted, long now, long deleteRetentionMs)
 {
     private readonly KeyOffsets _keys = new();
     private readonly HashSet<long> _producersWithData = [];
@@ -18,7 +18,7 @@ internal sealed class LogCleaner(AbortedLookup aborted, long now, long deleteRet
         {
             if (_keys.IsFull)
                 return i;
-            using var reader = new BatchReader(dirty[i].File, 0, dirty[i].Size);
+            using var reader = new BatchReader(disk, dirty[i].File, 0, dirty[i].Size);
             while (reader.TryNext())
                 NoteKeys(reader);
         }
@@ -29,7 +29,7 @@ internal sealed class LogCleaner(AbortedLookup aborted, long now, long deleteRet
     /// <summary>Hands what stays of a segment to <paramref name="keep"/>, batch by batch.</summary>
     public void Clean(Segment segment, Action<byte[]> keep)
     {
-        using var reader = new BatchReader(segment.File, 0, segment.Size);
+        using var reader = new BatchReader(disk, segment.File, 0, segment.Size);
         // Never rewrite what is damaged: the new checksum would hide it.
         while (reader.TryNext() && RecordBatch.IsCrcValid(reader.Batch))
         {

@@ -45,8 +45,8 @@ internal sealed class TestLog : IAsyncDisposable
         {
             using var writer = new WireWriter();
             ReadPlan plan = Log.Plan(offset, bytesMax, committedOnly);
-            int read = Log.Read(plan, atLeastOne: true, writer);
-            if (read <= 0)
+            (int read, _) = Log.Read(plan, atLeastOne: true, writer);
+            if (read == 0)
                 return found;
             found.AddRange(TestBatch.Parse(writer.Written.Span).Where(r => r.Item1 >= offset));
             offset = LastOffset(writer.Written.Span) + 1;

@@ -161,7 +161,7 @@ public sealed class CleaningTests
         {
             writer.Truncate(0);
             ReadPlan plan = log.Log.Plan(offset, 1 << 20, committedOnly: true);
-            if (log.Log.Read(plan, true, writer) <= 0)
+            if (log.Log.Read(plan, true, writer).Bytes == 0)
                 yield break;
             byte[] batches = writer.Written.ToArray();
             for (int at = 0; at < batches.Length;)

@@ -177,7 +177,7 @@ public sealed class DamageTests : IAsyncDisposable
         {
             using var writer = new WireWriter();
             ReadPlan plan = _log.Log.Plan(offset, 1 << 20, committedOnly: false);
-            if (plan.Error == ErrorCode.None && _log.Log.Read(plan, atLeastOne: true, writer) > 0)
+            if (plan.Error == ErrorCode.None && _log.Log.Read(plan, atLeastOne: true, writer).Bytes > 0)
                 Assert.That(TestBatch.Parse(writer.Written.Span), Is.SubsetOf(_appended), $"{what}, from {offset}");
         }
     }

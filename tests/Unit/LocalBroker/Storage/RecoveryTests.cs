@@ -75,7 +75,7 @@ public sealed class RecoveryTests : IAsyncDisposable
         _log.Reopen();
         Assert.That(_log.Read().Select(r => r.Key), Is.EqualTo(new[] { "a", "b" }));
         using var writer = new WireWriter();
-        Assert.That(_log.Log.Read(_log.Log.Plan(2, 1000, false), true, writer), Is.EqualTo(-1), "reported as damage");
+        Assert.That(_log.Log.Read(_log.Log.Plan(2, 1000, false), true, writer), Is.EqualTo((0, ErrorCode.CorruptMessage)));
     }
 
     [Test]

@@ -65,6 +65,73 @@ public sealed class StorageFaultTests
     }
 
     [Test]
+    public async Task Where_the_disk_cannot_be_read_readers_are_told_and_writers_go_on()
+    {
+        var disk = new FaultyDisk();
+        await using var log = new TestLog(disk: disk);
+        log.Append(TestBatch.Of("a"));
+        disk.OnRead = new IOException("Input/output error");
+        using var writer = new WireWriter();
+        Assert.That(log.Log.Read(log.Log.Plan(0, 1000, false), atLeastOne: true, writer), Is.EqualTo((0, ErrorCode.KafkaStorageError)), "no end, no damage");
+        Assert.That(log.Lines.Lines[^1], Does.Contain("topic-0").And.Contain("offset 0").And.Contain("Input/output error"));
+        Assert.That(() => log.Log.FindByTimestamp(0, committedOnly: false), Throws.InstanceOf<IOException>());
+        Assert.That(() => log.Log.FindLargestTimestamp(), Throws.InstanceOf<IOException>());
+        Assert.That(log.Append(TestBatch.Of("b")).BaseOffset, Is.EqualTo(1));
+        disk.OnRead = null;
+        Assert.That(log.Read().Select(r => r.Key), Is.EqualTo(new[] { "a", "b" }));
+    }
+
+    [Test]
+    public async Task A_start_that_cannot_read_a_segment_ends_and_cuts_nothing()
+    {
+        var disk = new FaultyDisk();
+        await using var log = new TestLog(disk: disk);
+        log.Append(TestBatch.Of("a"));
+        disk.OnRead = new IOException("Input/output error");
+        Assert.That(() => log.Reopen(), Throws.InstanceOf<IOException>().With.Message.Contains("Input/output error"));
+        disk.OnRead = null;
+        log.Reopen();
+        Assert.That(log.Read().Select(r => r.Key), Is.EqualTo(new[] { "a" }));
+    }
+
+    [Test]
+    public async Task A_segment_shortened_under_the_broker_is_damage_to_readers_also_by_time()
+    {
+        await using var log = new TestLog();
+        log.Append(TestBatch.Of("a"));
+        int whole = (int)new FileInfo(log.ActiveFile).Length;
+        log.Append(TestBatch.Of("b"));
+        using (var file = new FileStream(log.ActiveFile, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+            file.SetLength(whole + 30);
+        Assert.That(log.Read().Select(r => r.Key), Is.EqualTo(new[] { "a" }));
+        using var writer = new WireWriter();
+        Assert.That(log.Log.Read(log.Log.Plan(1, 1000, false), atLeastOne: true, writer), Is.EqualTo((0, ErrorCode.CorruptMessage)));
+        Assert.That(() => log.Log.FindByTimestamp(long.MaxValue - 1, committedOnly: false), Is.Null, "nothing claims to be that new");
+        Assert.That(() => log.Log.FindLargestTimestamp(), Throws.InstanceOf<IOException>().With.Message.Contains($"damaged at byte {whole}"));
+    }
+
+    [TestCase(FlushPolicy.Group)]
+    [TestCase(FlushPolicy.Interval)]
+    public async Task What_a_kill_left_unflushed_is_flushed_by_the_next_start(FlushPolicy policy)
+    {
+        var disk = new FaultyDisk();
+        await using var log = new TestLog(disk: disk, policy: policy);
+        log.Append(TestBatch.Of("a"));
+        await log.Flush.WhenDurableAsync();
+        log.Reopen(clean: true);
+        log.Time.Advance(TimeSpan.FromSeconds(2));
+        int before = disk.Flushes;
+        log.Reopen();
+        Assert.That(disk.Flushes, Is.EqualTo(before), "all is covered by a checkpoint");
+        log.Append(TestBatch.Of("b"));
+        log.Log.Dispose();
+        before = disk.Flushes;
+        log.Reopen();
+        await log.Flush.DisposeAsync();
+        Assert.That(disk.Flushes, Is.GreaterThan(before));
+    }
+
+    [Test]
     public async Task A_checkpoint_whose_flush_fails_closes_the_log_as_any_failed_flush_does()
     {
         var disk = new FaultyDisk();
