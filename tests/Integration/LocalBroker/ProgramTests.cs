@@ -41,6 +41,21 @@ public sealed class ProgramTests
         Assert.That(Environment.TickCount64 - start, Is.LessThan(5000));
     }
 
+    [TestCase("127.0.0.1")]
+    [TestCase("0.0.0.0", "--host", "0.0.0.0")]
+    public async Task It_listens_on_loopback_unless_told_otherwise_and_then_says_who_gets_in(string address, params string[] options)
+    {
+        await using var broker = new BrokerProcess(options);
+        await broker.StartAsync();
+        // The system's own table: address and port in hex, state 0A is listening.
+        string[] listening = [.. new[] { "/proc/net/tcp", "/proc/net/tcp6" }.Where(File.Exists).SelectMany(File.ReadLines)
+            .Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Where(f => f[3] == "0A" && f[1].EndsWith($":{broker.Port:X4}", StringComparison.Ordinal)).Select(f => f[1].Split(':')[0])];
+        byte[] expected = System.Net.IPAddress.Parse(address).GetAddressBytes();
+        Assert.That(listening, Is.EqualTo(new[] { Convert.ToHexString([.. expected.Reverse()]) }));
+        Assert.That(broker.Output.Contains("anybody who reaches this port", StringComparison.Ordinal), Is.EqualTo(options.Length > 0), broker.Output);
+    }
+
     [Test]
     public async Task Help_names_every_option()
     {

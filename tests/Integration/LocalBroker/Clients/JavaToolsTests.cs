@@ -1,7 +1,11 @@
+using Confluent.Kafka;
+using Tally.Tests.Support;
+
 namespace Tally.Tests.Integration.LocalBroker.Clients;
 
 public sealed class JavaToolsTests : BrokerFixture
 {
+    private const string Consume = "BOOTSTRAP --topic shared --group-id java --reset-policy earliest --max-messages ";
     private static readonly string[] Codecs = ["none", "gzip", "snappy", "lz4", "zstd"];
 
     [Test]
@@ -18,6 +22,53 @@ public sealed class JavaToolsTests : BrokerFixture
         Assert.That(await tools.RunAsync("BrokerApiVersionsCommand", "BOOTSTRAP"), Does.Contain("Produce(0): 0 to 8"));
         Assert.That(await tools.RunAsync("ClusterTool", "cluster-id BOOTSTRAP"), Does.Contain("Cluster ID: "));
     }
+
+    [TestCase("RangeAssignor")]
+    [TestCase("CooperativeStickyAssignor")]
+    public async Task Two_Java_consumers_share_a_topic_and_one_takes_over_from_the_other(string strategy)
+    {
+        await using var one = new JavaTools(Broker.BootstrapServers);
+        await using var two = new JavaTools(Broker.BootstrapServers);
+        await Broker.CreateTopicAsync("shared", 4);
+        string assignor = $" --assignment-strategy org.apache.kafka.clients.consumer.{strategy}";
+        Task<string> first = one.RunAsync("VerifiableConsumer", Consume + 300 + assignor);
+        Task<string> second = two.RunAsync("VerifiableConsumer", Consume + 1000 + assignor);
+        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Broker.BootstrapServers }).Build();
+        await MembersAsync(admin, 2);
+        using IProducer<string, string> producer = Producer();
+        void Write(int count)
+        {
+            for (int i = 0; i < count; i++)
+                producer.Produce(new TopicPartition("shared", i % 4), new Message<string, string> { Key = "", Value = $"{i}" });
+        }
+
+        // 300 for each of them: the first has read enough and leaves.
+        Write(600);
+        Assert.That(await first, Does.Contain("partitions_assigned").And.Contain("partitions_revoked").And.Contain("shutdown_complete"));
+        await MembersAsync(admin, 1);
+        Write(900);
+        string[] assigned = [.. (await second).Split('\n').Where(l => l.Contains("\"partitions_assigned\"", StringComparison.Ordinal))];
+        TestContext.Out.WriteLine(string.Join('\n', assigned));
+        // Cooperatively only what is new is told, otherwise everything.
+        Assert.That(Enumerable.Range(0, 4).All(p => assigned.Any(l => l.Contains($"\"partition\":{p}", StringComparison.Ordinal))));
+        Assert.That(assigned, Has.Length.GreaterThan(1));
+        Assert.That(await Committed(two), Is.EqualTo(1300), "each record by one of them");
+
+        string again = await two.RunAsync("VerifiableConsumer", Consume + "100 --group-instance-id fixed" + assignor);
+        string restarted = await two.RunAsync("VerifiableConsumer", Consume + "100 --group-instance-id fixed" + assignor);
+        Assert.That(new[] { again, restarted }, Is.All.Contains("shutdown_complete"));
+        Assert.That(await Committed(two), Is.EqualTo(1500));
+    }
+
+    private static Task MembersAsync(IAdminClient admin, int count) => Eventually.HoldsAsync($"a group of {count}", 2 * Limit, () =>
+    {
+        GroupInfo? group = admin.ListGroup("java", Limit);
+        return Task.FromResult(group?.State == "Stable" && group.Members.Count == count);
+    });
+
+    private static async Task<int> Committed(JavaTools tools) =>
+        System.Text.RegularExpressions.Regex.Matches(await tools.RunAsync("consumer.group.ConsumerGroupCommand", "BOOTSTRAP --describe --group java"), @"java +shared +\d +(\d+) ")
+            .Sum(m => int.Parse(m.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture));
 
     private static async Task Topics(JavaTools tools)
     {
