@@ -10,7 +10,7 @@ trap 'rm -rf -- "$data"' EXIT
 dotnet build "$root/local-broker" -c Release -v quiet --nologo > /dev/null
 dotnet build "$here/Broker" -c Release -v quiet --nologo > /dev/null
 broker="dotnet $root/artifacts/bin/LocalBroker/release/Tally.LocalBroker.dll --port $port"
-arguments=("$port" "$broker --data $data/ours" "pkill -f '^dotnet [^ ]*LocalBroker.dll --port $port'" "$broker --data $data/group --flush group")
+arguments=("$port" "$broker --data $data/ours --flush never" "pkill -f '^dotnet [^ ]*LocalBroker.dll --port $port'" "$broker --data $data/group --flush group")
 
 kafka=${KAFKA_HOME_FOR_TESTS:-$root/../shared/kafka}/kafka
 if [ -x "$kafka" ] && command -v java > /dev/null; then

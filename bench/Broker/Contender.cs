@@ -41,7 +41,22 @@ internal sealed class Contender(string name, int port, string start, string stop
     public void Stop() => Process.Start(new ProcessStartInfo("/bin/sh", ["-c", $"{stop} > /dev/null 2>&1"]))!.WaitForExit();
 
     /// <summary>Resident memory of whoever listens on its port, in MB.</summary>
-    public double Memory()
+    public double Memory() => FromProcess(process =>
+    {
+        string line = File.ReadLines(process + "/status").First(l => l.StartsWith("VmRSS", StringComparison.Ordinal));
+        return double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+    });
+
+    /// <summary>CPU seconds it has used so far, its own and the system's for it.</summary>
+    public double CpuSeconds() => FromProcess(process =>
+    {
+        string line = File.ReadAllText(process + "/stat");
+        // Behind the name, which may hold anything: state is field 3, utime and stime are 14 and 15, in hundredths.
+        string[] fields = line[(line.LastIndexOf(')') + 2)..].Split(' ');
+        return (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture)) / 100.0;
+    });
+
+    private double FromProcess(Func<string, double> read)
     {
         string hex = ":" + port.ToString("X4", CultureInfo.InvariantCulture);
         HashSet<string> sockets = [.. File.ReadLines("/proc/net/tcp").Concat(File.ReadLines("/proc/net/tcp6")).Skip(1)
@@ -53,8 +68,7 @@ internal sealed class Contender(string name, int port, string start, string stop
             try
             {
                 if (!Directory.EnumerateFileSystemEntries(process + "/fd").Any(fd => sockets.Contains(new FileInfo(fd).LinkTarget ?? ""))) continue;
-                string line = File.ReadLines(process + "/status").First(l => l.StartsWith("VmRSS", StringComparison.Ordinal));
-                return double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+                return read(process);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

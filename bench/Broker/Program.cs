@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Tally.Bench.Broker;
 using Tally.Shared.Kafka;
 
@@ -11,7 +12,10 @@ if (args.Length is not (4 or 6))
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 NativeKafkaLibrary.Load();
 int port = int.Parse(args[0], CultureInfo.InvariantCulture);
-const int Rounds = 3, Small = 400_000, Large = 150_000, Transactional = 200_000;
+// One row or a few: BENCH_ROWS=consume (a regular expression).
+var rows = new Regex(Environment.GetEnvironmentVariable("BENCH_ROWS") ?? "");
+int turns = int.Parse(Environment.GetEnvironmentVariable("BENCH_ROUNDS") ?? "3", CultureInfo.InvariantCulture);
+const int Small = 400_000, Large = 150_000, Transactional = 200_000;
 var ours = new Contender("local-broker", port, args[1], args[2]);
 Contender[] contenders = args.Length == 6 ? [ours, new Contender("kafka", port + 10, args[4], args[5])] : [ours];
 
@@ -20,29 +24,28 @@ int topics = 0;
 try
 {
     foreach (Contender contender in contenders) Produce(contender, Small, 200, false);   // warms both up
-    Compare("produce 200 B, records/s", c => Produce(c, Small, 200, false).Rate);
-    Compare("produce 1 KB, records/s", c => Produce(c, Large, 1024, false).Rate);
-    Compare("produce 200 B in transactions of 1,000, records/s", c => Produce(c, Transactional, 200, true).Rate);
-    Compare("consume 200 B, records/s", c => Consume(c, Small, 200, false));
-    Compare("consume 1 KB, records/s", c => Consume(c, Large, 1024, false));
-    Compare("consume 200 B of transactions, records/s", c => Consume(c, Transactional, 200, true));
-    (double P50, double P99)[] delays = [.. contenders.Select(Delay)];
-    Print("latency at 5,000/s p50, ms", "0.00", [.. delays.Select(d => d.P50)]);
-    Print("latency at 5,000/s p99, ms", "0.00", [.. delays.Select(d => d.P99)]);
-    Print("resident with a backlog of millions, MB", "0", [.. contenders.Select(c => c.Memory())]);
+    Compare("produce 200 B", c => Produce(c, Small, 200, false).Reading);
+    Compare("produce 1 KB", c => Produce(c, Large, 1024, false).Reading);
+    Compare("produce 200 B in transactions of 1,000", c => Produce(c, Transactional, 200, true).Reading);
+    Compare("consume 200 B", c => Consume(c, Small, 200, false));
+    Compare("consume 1 KB", c => Consume(c, Large, 1024, false));
+    Compare("consume 200 B of transactions", c => Consume(c, Transactional, 200, true));
+    CompareDelays();
+    Print("resident with the backlog of all this, MB", "0", [.. contenders.Select(c => c.Memory())]);
 }
 finally
 {
     foreach (Contender contender in contenders) contender.Stop();
 }
 
+if (!rows.IsMatch("group commit")) return 0;
 var group = new Contender("local-broker, fsync before each answer", port, args[3], args[2]);
 group.Start();
 try
 {
     Produce(group, Small, 200, false);
-    Print("produce 200 B with group commit, records/s", "0", [Produce(group, Small, 200, false).Rate]);
-    Print("produce 200 B in transactions of 1,000 with group commit, records/s", "0", [Produce(group, Transactional, 200, true).Rate]);
+    Print("produce 200 B with group commit, records/s", "0", [Produce(group, Small, 200, false).Reading.Rate]);
+    Print("produce 200 B in transactions of 1,000 with group commit, records/s", "0", [Produce(group, Transactional, 200, true).Reading.Rate]);
 }
 finally
 {
@@ -50,18 +53,25 @@ finally
 }
 return 0;
 
-(string Topic, double Rate) Produce(Contender contender, int records, int size, bool transactions)
+(string Topic, Reading Reading) Produce(Contender contender, int records, int size, bool transactions)
 {
     var work = new Workload(contender.Bootstrap);
     string topic = $"bench-{topics++}";
     work.CreateTopic(topic);
-    return (topic, work.Produce(topic, records, size, transactions));
+    return (topic, Read(contender, records, () => work.Produce(topic, records, size, transactions)));
 }
 
-double Consume(Contender contender, int records, int size, bool transactions)
+Reading Consume(Contender contender, int records, int size, bool transactions)
 {
     (string topic, _) = Produce(contender, records, size, transactions);
-    return new Workload(contender.Bootstrap).Consume(topic, records);
+    return Read(contender, records, () => new Workload(contender.Bootstrap).Consume(topic, records));
+}
+
+Reading Read(Contender contender, int records, Func<double> work)
+{
+    double before = contender.CpuSeconds();
+    double rate = work();
+    return new Reading(rate, (contender.CpuSeconds() - before) / records * 1_000_000);
 }
 
 (double P50, double P99) Delay(Contender contender)
@@ -73,12 +83,28 @@ double Consume(Contender contender, int records, int size, bool transactions)
 }
 
 // In turns, the median of each, so that a busy moment of the machine does not decide.
-void Compare(string what, Func<Contender, double> measure)
+void Compare(string what, Func<Contender, Reading> measure)
 {
-    double[][] rounds = [.. Enumerable.Range(0, Rounds).Select(_ => contenders.Select(measure).ToArray())];
-    Print(what, "0", [.. contenders.Select((_, i) => rounds.Select(r => r[i]).Order().ElementAt(Rounds / 2))]);
+    if (!rows.IsMatch(what)) return;
+    Reading[][] rounds = [.. Enumerable.Range(0, turns).Select(_ => contenders.Select(measure).ToArray())];
+    Print(what + ", records/s", "0", Medians(rounds, r => r.Rate));
+    // How much of the work is the broker's: where both are idle for most of the time, the client is what is measured.
+    Print(what + ", the broker's CPU seconds per 1,000,000 records", "0.00", Medians(rounds, r => r.Cpu));
 }
+
+void CompareDelays()
+{
+    if (!rows.IsMatch("latency")) return;
+    (double P50, double P99)[][] rounds = [.. Enumerable.Range(0, turns).Select(_ => contenders.Select(Delay).ToArray())];
+    Print("latency at 5,000/s p50, ms", "0.00", Medians(rounds, d => d.P50));
+    Print("latency at 5,000/s p99, ms", "0.00", Medians(rounds, d => d.P99));
+}
+
+double[] Medians<T>(T[][] rounds, Func<T, double> value) => [.. contenders.Select((_, i) => rounds.Select(r => value(r[i])).Order().ElementAt(rounds.Length / 2))];
 
 void Print(string what, string format, double[] values) => Console.WriteLine(
     what + ": " + string.Join(", ", values.Select((v, i) => $"{contenders[i].Name} {v.ToString(format, CultureInfo.InvariantCulture)}"))
     + (values.Length == 2 ? $", ratio {values[0] / values[1]:0.00}" : ""));
+
+/// <summary>Records a second, and CPU seconds of the broker for a million of them.</summary>
+internal readonly record struct Reading(double Rate, double Cpu);
