@@ -28,7 +28,7 @@ why_no_images() { # gets what is missing; prints why it cannot
   done
   echo "tally: building the images of the services" >&2
   compose build > "$log" 2>&1 ||
-    echo "the images of the services cannot be built ($(grep -oE 'Package set .*' "$log" | head -n 1 | grep . || tail -n 1 "$log"); all of it: $log)"
+    echo "the images of the services cannot be built ($(grep -oE 'Package set .*' "$log" | head -n 1 | sed 's/\.$//' | grep . || tail -n 1 "$log"); all of it: $log)"
 }
 
 choose_mode() { # sets mode and why
