@@ -6,7 +6,7 @@ namespace Tally.Shared.ReadModel;
 
 /// <summary>
 /// The one connection of a process to Redis. It is made in the background by the first call and replaced when it was silent or broken
-/// for <c>Redis:SilentAfter</c>: the client itself waits for ever on a server that hangs.
+/// for <c>Redis:SilentAfter</c>: the client itself waits for ever on a server that hangs. Behind Sentinels it is replaced as soon as it breaks.
 /// </summary>
 public sealed partial class RedisConnection(IOptions<RedisOptions> options, TimeProvider clock, ILogger<RedisConnection> logger) : IAsyncDisposable
 {
@@ -64,7 +64,7 @@ public sealed partial class RedisConnection(IOptions<RedisOptions> options, Time
     private bool Silent(Task<RedisLink> made)
     {
         var link = made.GetAwaiter().GetResult();
-        return link.Silence > _options.SilentAfter;
+        return link.Obsolete || link.Silence > _options.SilentAfter;
     }
 
     private void Replace(Task<RedisLink> link)
@@ -78,50 +78,46 @@ public sealed partial class RedisConnection(IOptions<RedisOptions> options, Time
     {
         try
         {
-            var multiplexer = await ConnectionMultiplexer.ConnectAsync(Configuration()).ConfigureAwait(false);
-            multiplexer.ConnectionFailed += (_, e) => Lost(logger, e.FailureType);
-            multiplexer.ConnectionRestored += (_, e) =>
+            var link = new RedisLink(await OpenAsync().ConfigureAwait(false), _options.MaxInFlight, clock);
+            link.Multiplexer.ConnectionFailed += (_, e) =>
+            {
+                Lost(logger, e.FailureType);
+                // After a failover the address is another one.
+                if (_options.SentinelMaster.Length > 0) link.Obsolete = true;
+            };
+            link.Multiplexer.ConnectionRestored += (_, e) =>
             {
                 if (e.ConnectionType != ConnectionType.Interactive) return;
                 Interlocked.Increment(ref _epoch);
                 Restored(logger);
             };
             Interlocked.Increment(ref _epoch);
-            if (multiplexer.IsConnected) Connected(logger, _options.Endpoints);
-            return new RedisLink(multiplexer, _options.MaxInFlight, clock);
+            if (link.Multiplexer.IsConnected) Connected(logger, _options.Endpoints);
+            return link;
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e) when (e is not (OperationCanceledException or RedisUnavailableException))
         {
             throw new RedisUnavailableException($"Redis at {_options.Endpoints} cannot be reached.", e);
         }
     }
 
-    private ConfigurationOptions Configuration()
+    private async Task<ConnectionMultiplexer> OpenAsync()
     {
         if (!RedisEndpoints.TryParse(_options.Endpoints, out var endpoints)) throw new RedisUnavailableException("Redis:Endpoints is no list of host:port.");
-        var configuration = new ConfigurationOptions
+        if (_options.SentinelMaster.Length > 0) endpoints = [await RedisSentinels.MasterAsync(_options, endpoints).ConfigureAwait(false)];
+        var certificates = new RedisCertificates(_options.CaFile);
+        var configuration = RedisClientConfig.Of(_options, endpoints, certificates);
+        var multiplexer = await ConnectionMultiplexer.ConnectAsync(configuration).ConfigureAwait(false);
+        try
         {
-            AbortOnConnectFail = false,
-            ClientName = "tally",
-            ConnectTimeout = (int)_options.ConnectTimeout.TotalMilliseconds,
-            ConnectRetry = 1,
-            KeepAlive = 5,
-            ReconnectRetryPolicy = new LinearRetry(500),
-            Ssl = _options.Ssl,
-            Password = Password(),
-            // No key and no channel beside our own.
-            TieBreaker = "",
-            ConfigurationChannel = "",
-        };
-        RedisClientTuning.Apply(configuration);
-        foreach (var endpoint in endpoints) configuration.EndPoints.Add(endpoint);
-        return configuration;
-    }
-
-    private string? Password()
-    {
-        var password = _options.PasswordFile.Length == 0 ? _options.Password : File.ReadAllText(_options.PasswordFile).Trim();
-        return password.Length == 0 ? null : password;
+            await RedisServerCheck.RunAsync(multiplexer, configuration, certificates, _options).ConfigureAwait(false);
+            return multiplexer;
+        }
+        catch
+        {
+            multiplexer.Dispose();
+            throw;
+        }
     }
 
     private static async Task EndAsync(Task<RedisLink> link)

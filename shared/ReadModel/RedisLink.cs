@@ -10,6 +10,9 @@ internal sealed class RedisLink(ConnectionMultiplexer multiplexer, int maxInFlig
 
     public ConnectionMultiplexer Multiplexer => multiplexer;
 
+    /// <summary>Another server is the right one by now.</summary>
+    public bool Obsolete { get; set; }
+
     /// <summary>How long nothing was heard although calls wait, or the connection has been broken.</summary>
     public TimeSpan Silence
     {

@@ -8,7 +8,7 @@ public sealed class RedisOptions
 {
     public const string Section = "Redis";
 
-    /// <summary><c>host:port</c>, several separated by commas.</summary>
+    /// <summary><c>host:port</c>, several separated by commas: nodes of a cluster, or the Sentinels when <see cref="SentinelMaster"/> is set.</summary>
     [Required(AllowEmptyStrings = false, ErrorMessage = "Redis:Endpoints is empty: set it to host:port of a Redis.")]
     public string Endpoints { get; set; } = "127.0.0.1:6379";
 
@@ -18,8 +18,17 @@ public sealed class RedisOptions
     /// <summary>File that holds the password, as secret stores hand it over; read at every new connection. Not beside <see cref="Password"/>.</summary>
     public string PasswordFile { get; set; } = "";
 
-    /// <summary>True for TLS.</summary>
+    /// <summary>True for TLS, to Sentinels too.</summary>
     public bool Ssl { get; set; }
+
+    /// <summary>PEM file of the authorities that may have signed the server's certificate, beside those the system trusts; empty for these alone.</summary>
+    public string CaFile { get; set; } = "";
+
+    /// <summary>Name under which Sentinels watch the master; empty where there are none. They are asked anew whenever the connection breaks.</summary>
+    public string SentinelMaster { get; set; } = "";
+
+    /// <summary>Password of the Sentinels themselves, empty for none. Never logged.</summary>
+    public string SentinelPassword { get; set; } = "";
 
     /// <summary>
     /// First part of every key; a stored format. Braces, as in <c>{analytics}</c>, keep all keys in one slot of a Redis Cluster.
@@ -77,6 +86,8 @@ public sealed class RedisOptionsCheck : IValidateOptions<RedisOptions>
         if (options.PasswordFile.Length > 0 && options.Password.Length > 0) failures.Add("Redis:Password and Redis:PasswordFile are both set: keep one.");
         if (options.PasswordFile.Length > 0 && !File.Exists(options.PasswordFile))
             failures.Add($"Redis:PasswordFile {options.PasswordFile} does not exist or may not be read: name the file that holds the password.");
+        if (options.CaFile.Length > 0 && !File.Exists(options.CaFile))
+            failures.Add($"Redis:CaFile {options.CaFile} does not exist or may not be read: name a PEM file of certificate authorities.");
         return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
     }
 }

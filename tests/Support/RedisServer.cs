@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -15,47 +14,50 @@ public sealed class RedisServer : IAsyncDisposable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tally-redis-");
     private readonly ServiceProcess _process;
 
-    private RedisServer()
+    private RedisServer(string[] options)
     {
         _process = new ServiceProcess("redis", "redis-server",
-            ["--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _folder.FullName]);
+            ["--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _folder.FullName, .. options]);
     }
 
     public int Port { get; } = FreePort.Next();
 
     public string Endpoint => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Port}");
 
+    public string Folder => _folder.FullName;
+
+    public string Log => _process.Log;
+
     /// <summary>Starts one, or skips the test with the reason.</summary>
-    public static async Task<RedisServer> StartAsync()
+    /// <param name="options">Further options of redis-server.</param>
+    public static async Task<RedisServer> StartAsync(params string[] options)
     {
         if (!Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(d => File.Exists(Path.Combine(d, "redis-server"))))
             Assert.Ignore("redis-server is not on the PATH (Debian, Ubuntu: apt-get install redis-server).");
-        var server = new RedisServer();
+        var server = new RedisServer(options);
         await server.RestartAsync();
         return server;
     }
 
-    /// <summary>Starts it again, empty.</summary>
+    /// <summary>Starts it again, with what it had saved.</summary>
     public async Task RestartAsync()
     {
         _process.Start();
         await Eventually.HoldsAsync("redis-server answers", Patience, async () =>
         {
-            using var client = new TcpClient();
             try
             {
-                await client.ConnectAsync(IPAddress.Loopback, Port);
+                return await RedisCommand.SendAsync(Port, "PING") is "+PONG" or "-NOAUTH Authentication required.";
             }
-            catch (SocketException)
+            catch (Exception e) when (e is SocketException or IOException)
             {
                 return false;
             }
-            await client.GetStream().WriteAsync("PING\r\n"u8.ToArray());
-            var answer = new byte[7];
-            return await client.GetStream().ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false) == answer.Length
-                && answer.AsSpan().SequenceEqual("+PONG\r\n"u8);
         });
     }
+
+    /// <summary>A command to this very server; what it answers begins as in the protocol: <c>+OK</c>, <c>:1</c>, <c>-ERR …</c>.</summary>
+    public Task<string> DoAsync(params string[] words) => RedisCommand.SendAsync(Port, words);
 
     public Task KillAsync() => _process.KillAsync();
 
@@ -68,7 +70,7 @@ public sealed class RedisServer : IAsyncDisposable
     public RedisConnection Connect(RedisOptions? options = null)
     {
         options ??= new RedisOptions();
-        options.Endpoints = Endpoint;
+        if (options.Endpoints == new RedisOptions().Endpoints) options.Endpoints = Endpoint;
         return new RedisConnection(Options.Create(options), TimeProvider.System, NullLogger<RedisConnection>.Instance);
     }
 

@@ -86,6 +86,28 @@ public sealed partial class SinkFaultTests
     }
 
     [Test]
+    public async Task A_Redis_that_comes_back_with_an_old_dump_catches_up_without_a_restart()
+    {
+        Commit(hour: _hour - 1000, clicks: 7);
+        Commit(clicks: 1);
+        await RunAsync();
+        await HoldsProgressAsync();
+        Assert.That(await _redis.Server.DoAsync("SAVE"), Is.EqualTo("+OK"));
+        Commit(hour: _hour - 1000, clicks: 8);
+        Commit(clicks: 2);
+        await HoldsProgressAsync();
+        _topic.Compact();
+
+        await _redis.Server.KillAsync();
+        await _redis.Server.RestartAsync();
+        Assert.That(await _redis.Server.DoAsync("HGET", RedisView.Key(_hour - 1000), "clicks"), Is.AnyOf("7", "8"), "the dump was not read");
+        Commit(clicks: 3);
+
+        await HoldsProgressAsync();
+        Assert.That(await _redis.FieldAsync(_hour - 1000, "clicks"), Is.EqualTo("8"), "what was written after the dump is missing");
+    }
+
+    [Test]
     public async Task A_Redis_that_hangs_is_written_again_once_it_goes_on()
     {
         Commit(clicks: 1);

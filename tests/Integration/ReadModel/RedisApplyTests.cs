@@ -98,6 +98,23 @@ public sealed class RedisApplyTests
         Assert.That((await _redis.ReadAsync(_next)).Counts, Is.EqualTo(new HourCounts(2 * many, 2 * many, 0)));
     }
 
+    /// <summary>docs/decisions/0005 tells people what to expect.</summary>
+    [TestCase(8, 1_024)]
+    [TestCase(24, 2_048)]
+    public async Task An_hour_takes_no_more_memory_than_is_stated(int partitions, int most)
+    {
+        for (var p = 0; p < partitions; p++)
+            await _redis.ApplyAsync(Batch(p, 0, 1, Partial(_next, p, 9_000_000_000 + p, 4_000_000_000 + p, 4_000_000_000 + p, 1_000_000_000 + p)));
+        await using (var refill = _redis.Server.Connect(new RedisOptions { FutureTolerance = TimeSpan.Zero }))
+            await new RedisHourRefill(refill, _redis.Reader, _redis.Archive, Microsoft.Extensions.Options.Options.Create(_redis.Settings), TimeProvider.System)
+                .BeginAsync(1, _next, CancellationToken.None);
+
+        var bytes = (long)await _redis.DoAsync("MEMORY", "USAGE", Key(_next), "SAMPLES", "0");
+
+        await TestContext.Out.WriteLineAsync($"{partitions} partitions: {bytes} bytes an hour");
+        Assert.That(bytes, Is.LessThanOrEqualTo(most));
+    }
+
     [Test]
     public async Task Every_write_sets_the_time_to_live()
     {
