@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo frames-stdin feed-flows feed-colours feed-frames chaos-flows test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes rebuild bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin feed-flows feed-colours feed-frames chaos-flows chaos-reads test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes rebuild bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -57,6 +57,9 @@ clients: ## every Kafka client that is here against local-broker (TALLY_LIBRDKAF
 
 simulate: ## the engine with broker, disk and power failing by seed (SEEDS=10000 FROM=1)
 	@SIMULATION_SEEDS=$${SEEDS:-10000} SIMULATION_FROM=$${FROM:-1} HANG_TIMEOUT=20m SUITES=Unit FILTER=StateSimulationTests deploy/test.sh
+
+chaos-reads: ## Redis and PostgreSQL killed, stopped, emptied, slow, read-only under 2,500 GETs a second; prints error rate and p99 of each phase (SECONDS_EACH=10 SEED=n)
+	@CHAOS_READS_SECONDS=$${SECONDS_EACH:-10} HANG_TIMEOUT=15m SUITES=Integration FILTER=ReadChaosTests deploy/test.sh; code=$$?; grep -E '^ *(seed|\|) ' artifacts/test-logs/Integration.log; exit $$code
 
 own-writes: ## writes read back with Tally-Position over two instances of every service, Redis emptied midway (PAIRS=10000 SEED=n)
 	@PAIRS=$${PAIRS:-10000} HANG_TIMEOUT=15m SUITES=EndToEnd FILTER=OwnWritesTests deploy/test.sh

@@ -62,6 +62,11 @@ public sealed class PostgresServer : IAsyncDisposable
 
     public Task KillAsync() => _process.KillAsync();
 
+    /// <summary>SIGSTOP to the server and all its backends: connections stay open and nothing is answered.</summary>
+    public void Pause() => _process.Pause();
+
+    public void Continue() => _process.Continue();
+
     /// <summary>An empty database.</summary>
     /// <returns>Its connection string.</returns>
     public async Task<string> CreateDatabaseAsync()

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Tally.Tests.Support;
@@ -71,9 +72,10 @@ public sealed partial class ServiceProcess : IKillable
         await _process.WaitForExitAsync();
     }
 
-    public void Pause() => Signal(SigStop);
+    /// <summary>SIGSTOP, to the processes it started too.</summary>
+    public void Pause() => SignalAll(SigStop);
 
-    public void Continue() => Signal(SigCont);
+    public void Continue() => SignalAll(SigCont);
 
     /// <summary>SIGTERM; returns the exit code, or null when it had not ended within <paramref name="limit"/> and was killed.</summary>
     public async Task<int?> StopAsync(TimeSpan limit)
@@ -103,6 +105,15 @@ public sealed partial class ServiceProcess : IKillable
     {
         if (Running) await KillAsync();
         _process?.Dispose();
+    }
+
+    private void SignalAll(int signal)
+    {
+        Signal(signal);
+        if (!Running) return;
+        // One that ends in between needs no signal.
+        foreach (var child in File.ReadAllText($"/proc/{Id}/task/{Id}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            _ = Kill(int.Parse(child, CultureInfo.InvariantCulture), signal);
     }
 
     private void Signal(int signal)

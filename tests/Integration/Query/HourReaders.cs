@@ -11,7 +11,7 @@ namespace Tally.Tests.Integration.Query;
 internal sealed partial class HourReaders : IAsyncDisposable
 {
     /// <summary>Unmarked answers may be this old, plus what a busy machine takes.</summary>
-    private const long FreshWithinMs = 5000 + 1500;
+    public const long FreshWithinMs = 5000 + 1500;
 
     private readonly HttpClient _http;
     private readonly TruthWriter _truth;
@@ -43,13 +43,13 @@ internal sealed partial class HourReaders : IAsyncDisposable
         long Number(int group) => long.Parse(match.Groups[group].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture);
     }
 
+    public static bool NotLess(HourCounts a, HourCounts b) => a.UniqueUsers >= b.UniqueUsers && a.Clicks >= b.Clicks && a.Impressions >= b.Impressions;
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
         await Task.WhenAll(_running);
     }
-
-    private static bool NotLess(HourCounts a, HourCounts b) => a.UniqueUsers >= b.UniqueUsers && a.Clicks >= b.Clicks && a.Impressions >= b.Impressions;
 
     private async Task RunAsync(long[] hours)
     {

@@ -6,7 +6,7 @@ using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.Query;
 
-/// <summary>query-service as a process of its own over a real redis-server and a SQLite archive.</summary>
+/// <summary>query-service as a process of its own over a real redis-server and a SQLite archive, or one in PostgreSQL.</summary>
 internal sealed class QueryStores : IAsyncDisposable
 {
     private QueryStores(RedisServer redis, TemporaryArchive archive, ServiceProcess query, int port)
@@ -25,10 +25,10 @@ internal sealed class QueryStores : IAsyncDisposable
     public RedisOptions Settings { get; } = new();
     public HttpClient Http { get; }
 
-    public static async Task<QueryStores> StartAsync()
+    public static async Task<QueryStores> StartAsync(PostgresServer? postgres = null)
     {
         var redis = await RedisServer.StartAsync();
-        var archive = await TemporaryArchive.CreateAsync();
+        var archive = await TemporaryArchive.CreateAsync(postgres);
         var port = FreePort.Next();
         var query = ServiceProcess.Of("query", "QueryService", new Dictionary<string, string>
         {
