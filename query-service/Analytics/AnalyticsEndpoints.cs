@@ -27,13 +27,13 @@ public static class AnalyticsEndpoints
         if (!Telemetry.Enabled("TRACES") && !Telemetry.Enabled("METRICS"))
         {
             var reader = app.Services.GetRequiredService<HourReader>();
-            var positions = app.Services.GetRequiredService<PositionReader>();
+            var positions = app.Services.GetRequiredService<PositionReader<RememberedAnswer>>();
             app.Use(next => context => context.Request.Path.Value == Path ? GetHour(context, reader, positions) : next(context));
         }
         app.UseRouting();
     }
 
-    private static Task GetHour(HttpContext context, HourReader reader, PositionReader positions)
+    private static Task GetHour(HttpContext context, HourReader reader, PositionReader<RememberedAnswer> positions)
     {
         if (!ReadOnlyCall.IsPlain(context.Request)) return ReadOnlyCall.RefuseAsync(context);
         var query = context.Request.QueryString.Value;
@@ -61,14 +61,13 @@ public static class AnalyticsEndpoints
         }
     }
 
-    private static async Task WaitAsync(HttpContext context, HourReader reader, PositionReader positions, long hour, WaitRequest wait)
+    private static async Task WaitAsync(HttpContext context, HourReader reader, PositionReader<RememberedAnswer> positions, long hour, WaitRequest wait)
     {
         try
         {
             var (answer, problem) = await positions.ReadAsync(hour, wait, context.RequestAborted);
             if (problem is null) await WriteAsync(context, reader, answer);
-            else if (problem.Status == StatusCodes.Status503ServiceUnavailable) await problem.WriteAsync(context, retryAfterSeconds: 1);
-            else await problem.WriteAsync(context);
+            else await PositionProblems.WriteAsync(problem, context);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Extensions.Options;
 using Tally.QueryService.Analytics;
 using Tally.QueryService.Http;
+using Tally.QueryService.Positions;
 using Tally.QueryService.Reading;
 using Tally.Shared.Archive;
 
@@ -12,34 +13,56 @@ public static class FlowEndpoints
 {
     public const string Path = "/flows";
 
-    public static void AddFlows(this WebApplicationBuilder builder) => builder.Services.AddSingleton<FlowReader>();
+    public static void AddFlows(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton<FlowReader>();
+        services.AddSingleton<IPositionedSource<FlowAnswer>, FlowPositions>();
+        services.AddSingleton<FlowWatch>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<PositionReader<FlowAnswer>>(provider, provider.GetRequiredService<FlowWatch>(),
+            provider.GetRequiredKeyedService<IEventLog>(PositionRegistration.Flows)));
+    }
 
     public static void MapFlows(this IEndpointRouteBuilder routes) => routes.Map(Path, GetFlows);
 
-    private static async Task GetFlows(HttpContext context, FlowReader reader, IOptions<QueryOptions> options, TimeProvider clock)
+    private static async Task GetFlows(
+        HttpContext context, FlowReader reader, IPositionedSource<FlowAnswer> source, PositionReader<FlowAnswer> positions, IOptions<QueryOptions> options, TimeProvider clock)
     {
         if (!ReadOnlyCall.IsPlain(context.Request))
         {
             await ReadOnlyCall.RefuseAsync(context);
             return;
         }
-        if (!FlowQuery.TryParse(context.Request.QueryString.Value, out var hour, out var problem))
+        if (!FlowQuery.TryParse(context.Request.QueryString.Value, context.Request.Headers[WaitRequest.Header], out var request, out var problem))
         {
             await problem.WriteAsync(context);
             return;
         }
-        var page = await reader.FirstAsync(hour, context.RequestAborted);
-        // No flows and a partition of which nothing is known: that says nothing.
-        if (page is null || (page.Rows.Count == 0 && !page.Progress.Complete))
+        try
         {
-            await ReadOnlyCall.NoSourceAsync(context);
-            return;
+            var (answer, refusal) = request.Wait is { } wait
+                ? await positions.ReadAsync(request.Hour, wait, context.RequestAborted)
+                : (await source.ReadAsync(request.Hour, context.RequestAborted), null);
+            if (refusal is not null) await PositionProblems.WriteAsync(refusal, context);
+            // No flows and a partition of which nothing is known: that says nothing.
+            else if (answer is null || (answer.Page.Rows.Count == 0 && !answer.Page.Progress.Complete)) await ReadOnlyCall.NoSourceAsync(context);
+            else
+            {
+                Mark(context, answer, options.Value, clock);
+                context.Response.ContentType = "application/json";
+                if (!HttpMethods.IsHead(context.Request.Method)) await WriteAsync(context, reader, request.Hour, answer.Page);
+            }
         }
-        var ageMs = clock.GetUtcNow().ToUnixTimeMilliseconds() - page.Progress.AsOfMs;
-        if (ageMs > options.Value.FreshWithin.TotalMilliseconds)
-            context.Response.Headers[AnalyticsEndpoints.StaleHeader] = ageMs.ToString(CultureInfo.InvariantCulture);
-        context.Response.ContentType = "application/json";
-        if (!HttpMethods.IsHead(context.Request.Method)) await WriteAsync(context, reader, hour, page);
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+        }
+    }
+
+    private static void Mark(HttpContext context, FlowAnswer answer, QueryOptions options, TimeProvider clock)
+    {
+        var ageMs = clock.GetUtcNow().ToUnixTimeMilliseconds() - answer.Page.Progress.AsOfMs;
+        if (answer.Stale || ageMs > options.FreshWithin.TotalMilliseconds)
+            context.Response.Headers[AnalyticsEndpoints.StaleHeader] = Math.Max(1, ageMs).ToString(CultureInfo.InvariantCulture);
     }
 
     private static async Task WriteAsync(HttpContext context, FlowReader reader, long hour, FlowPage? page)

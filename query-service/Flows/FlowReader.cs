@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Tally.QueryService.Reading;
 using Tally.Shared.Archive;
+using Tally.Shared.ReadModel;
 
 namespace Tally.QueryService.Flows;
 
@@ -21,6 +22,21 @@ public sealed partial class FlowReader(SqlFlowArchive archive, IOptions<QueryOpt
             return await OnceAsync(hour, null, cancellation).ConfigureAwait(false);
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
+        {
+            if (Interlocked.Exchange(ref _away, 1) == 0) Away(logger, e.GetType().Name, e.Message);
+            return null;
+        }
+    }
+
+    /// <returns>How far the archive is with the flows; null when it does not answer.</returns>
+    public async Task<SourceProgress?> ProgressAsync()
+    {
+        using var limit = new CancellationTokenSource(options.Value.ArchiveTimeout, clock);
+        try
+        {
+            return await archive.ReadProgressAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (Exception e)
         {
             if (Interlocked.Exchange(ref _away, 1) == 0) Away(logger, e.GetType().Name, e.Message);
             return null;

@@ -7,8 +7,8 @@ using Tally.Shared.Kafka;
 namespace Tally.QueryService.Positions;
 
 /// <summary>
-/// Asks Kafka where the events' topic ends, for all reads that wait together, from a thread of its own; ends once seen are remembered. While Kafka is
-/// away it is asked once a second and nobody waits for it: reading does not depend on Kafka.
+/// Asks Kafka where topics end, for all reads that wait together, from a thread of its own; ends once seen are remembered. While Kafka is
+/// away it is asked once a second and nobody waits for it: reading does not depend on Kafka. By itself it tells of the events' topic.
 /// </summary>
 public sealed partial class KafkaEventLog(
     IOptions<KafkaOptions> kafka, IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<KafkaEventLog> logger)
@@ -19,19 +19,23 @@ public sealed partial class KafkaEventLog(
     private static readonly TimeSpan LeftAloneFor = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CountKeptFor = TimeSpan.FromSeconds(10);
 
-    private readonly string _topic = kafka.Value.Topics.Events;
-    private readonly ConcurrentDictionary<int, long> _ends = new();
+    private readonly ConcurrentDictionary<(string Topic, int Partition), long> _ends = new();
+    private readonly Dictionary<string, (int Partitions, long CountedAt)> _counts = [];
     private readonly BlockingCollection<Question> _questions = new(MaxQuestions);
     private readonly TimeProvider _clock = clock;
     private readonly ILogger _logger = logger;
-    private int _partitions;
-    private long _countedAt;
     private long? _failedAt;
 
-    public Task<PositionCheck> CheckAsync(PositionSet positions, CancellationToken cancellation)
+    public Task<PositionCheck> CheckAsync(PositionSet positions, CancellationToken cancellation) =>
+        CheckAsync(kafka.Value.Topics.Events, positions, cancellation);
+
+    /// <summary>The same for another topic.</summary>
+    public IEventLog Of(string topic) => new OtherTopic(this, topic);
+
+    private Task<PositionCheck> CheckAsync(string topic, PositionSet positions, CancellationToken cancellation)
     {
-        if (positions.All.All(p => p.Offset < _ends.GetValueOrDefault(p.Partition))) return Task.FromResult(PositionCheck.Written);
-        var question = new Question(positions);
+        if (positions.All.All(p => p.Offset < End(topic, p.Partition))) return Task.FromResult(PositionCheck.Written);
+        var question = new Question(topic, positions);
         return _questions.TryAdd(question) ? question.Answer.Task.WaitAsync(cancellation) : Task.FromResult(PositionCheck.Unknown);
     }
 
@@ -44,42 +48,44 @@ public sealed partial class KafkaEventLog(
             Beat();
             List<Question> together = [_questions.Take(stopping)];
             while (_questions.TryTake(out var another)) together.Add(another);
-            LookUp(consumer, admin, [.. together.SelectMany(q => q.Positions.All)]);
-            foreach (var question in together) question.Answer.TrySetResult(Judge(question.Positions));
+            foreach (var ofTopic in together.GroupBy(q => q.Topic)) LookUp(consumer, admin, ofTopic.Key, [.. ofTopic.SelectMany(q => q.Positions.All)]);
+            foreach (var question in together) question.Answer.TrySetResult(Judge(question));
         }
     }
 
-    private PositionCheck Judge(PositionSet positions)
+    private long End(string topic, int partition) => _ends.GetValueOrDefault((topic, partition));
+
+    private PositionCheck Judge(Question question)
     {
         if (_failedAt is not null) return PositionCheck.Unknown;
-        if (positions.All.Any(p => p.Partition >= _partitions)) return PositionCheck.UnknownPartition;
-        return positions.All.Any(p => p.Offset >= _ends.GetValueOrDefault(p.Partition)) ? PositionCheck.BeyondEnd : PositionCheck.Written;
+        if (question.Positions.All.Any(p => p.Partition >= _counts[question.Topic].Partitions)) return PositionCheck.UnknownPartition;
+        return question.Positions.All.Any(p => p.Offset >= End(question.Topic, p.Partition)) ? PositionCheck.BeyondEnd : PositionCheck.Written;
     }
 
-    private void LookUp(IConsumer<Ignore, Ignore> consumer, IAdminClient admin, List<(int Partition, long Offset)> positions)
+    private void LookUp(IConsumer<Ignore, Ignore> consumer, IAdminClient admin, string topic, List<(int Partition, long Offset)> positions)
     {
         if (_failedAt is { } failed && _clock.GetElapsedTime(failed) < LeftAloneFor) return;
         try
         {
-            if (_partitions == 0 || _clock.GetElapsedTime(_countedAt) > CountKeptFor) Count(admin);
-            foreach (var partition in positions.Where(p => p.Partition < _partitions && p.Offset >= _ends.GetValueOrDefault(p.Partition))
-                .Select(p => p.Partition).Distinct())
-                _ends[partition] = consumer.QueryWatermarkOffsets(new TopicPartition(_topic, partition), QuestionLimit).High.Value;
+            var partitions = Count(admin, topic);
+            foreach (var partition in positions.Where(p => p.Partition < partitions && p.Offset >= End(topic, p.Partition)).Select(p => p.Partition).Distinct())
+                _ends[(topic, partition)] = consumer.QueryWatermarkOffsets(new TopicPartition(topic, partition), QuestionLimit).High.Value;
             _failedAt = null;
         }
         catch (KafkaException e)
         {
-            if (_failedAt is null) Silent(_logger, _topic, e.Error.Code);
+            if (_failedAt is null) Silent(_logger, topic, e.Error.Code);
             _failedAt = _clock.GetTimestamp();
         }
     }
 
-    private void Count(IAdminClient admin)
+    private int Count(IAdminClient admin, string name)
     {
-        var topic = admin.GetMetadata(_topic, QuestionLimit).Topics[0];
+        if (_counts.TryGetValue(name, out var known) && _clock.GetElapsedTime(known.CountedAt) <= CountKeptFor) return known.Partitions;
+        var topic = admin.GetMetadata(name, QuestionLimit).Topics[0];
         if (topic.Error.IsError) throw new KafkaException(topic.Error);
-        _partitions = topic.Partitions.Count;
-        _countedAt = _clock.GetTimestamp();
+        _counts[name] = (topic.Partitions.Count, _clock.GetTimestamp());
+        return topic.Partitions.Count;
     }
 
     private IConsumer<Ignore, Ignore> Open()
@@ -98,7 +104,12 @@ public sealed partial class KafkaEventLog(
         }
     }
 
-    private sealed record Question(PositionSet Positions)
+    private sealed class OtherTopic(KafkaEventLog log, string topic) : IEventLog
+    {
+        public Task<PositionCheck> CheckAsync(PositionSet positions, CancellationToken cancellation) => log.CheckAsync(topic, positions, cancellation);
+    }
+
+    private sealed record Question(string Topic, PositionSet Positions)
     {
         public TaskCompletionSource<PositionCheck> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

@@ -16,4 +16,8 @@ public static class PositionProblems
 
     public static readonly Problem TooManyWait = new(StatusCodes.Status503ServiceUnavailable, "too-many-wait", "Too many reads wait for their events.", null,
         "Positions:MaxWaiting reads wait already. Ask again after Retry-After, or without a position.");
+
+    /// <summary>Writes one of these, with <c>Retry-After</c> where waiting helps.</summary>
+    public static Task WriteAsync(Problem problem, HttpContext context) =>
+        problem.Status == StatusCodes.Status503ServiceUnavailable ? problem.WriteAsync(context, retryAfterSeconds: 1) : problem.WriteAsync(context);
 }

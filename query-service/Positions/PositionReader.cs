@@ -1,11 +1,12 @@
 using Microsoft.Extensions.Options;
 using Tally.QueryService.Http;
-using Tally.QueryService.Reading;
 
 namespace Tally.QueryService.Positions;
 
-/// <summary>Reads an hour once the events at certain positions are in its numbers: a writer reads its own writes.</summary>
-public sealed class PositionReader(HourReader reader, PositionWatch watch, IEventLog log, IOptions<PositionOptions> options, TimeProvider clock)
+/// <summary>Reads an hour once the events at certain positions are in it: a writer reads its own writes.</summary>
+/// <typeparam name="T">The answer.</typeparam>
+public sealed class PositionReader<T>(IPositionedSource<T> source, ProgressWatch watch, IEventLog log, IOptions<PositionOptions> options, TimeProvider clock)
+    where T : class
 {
     /// <summary>Before a source that was there and is not any more, such as an emptied Redis, is asked again.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
@@ -14,9 +15,9 @@ public sealed class PositionReader(HourReader reader, PositionWatch watch, IEven
 
     /// <summary>Waits and reads.</summary>
     /// <returns>The answer, or why there is none.</returns>
-    public async Task<(RememberedAnswer? Answer, Problem? Problem)> ReadAsync(long hour, WaitRequest request, CancellationToken cancellation)
+    public async Task<(T? Answer, Problem? Problem)> ReadAsync(long hour, WaitRequest request, CancellationToken cancellation)
     {
-        if (reader.TryFind(hour, out var known) && Reached(known, request)) return (known, null);
+        if (source.TryFind(hour, out var known) && Reached(known, request)) return (known, null);
         if (Interlocked.Increment(ref _waiting) > options.Value.MaxWaiting)
         {
             Interlocked.Decrement(ref _waiting);
@@ -27,7 +28,7 @@ public sealed class PositionReader(HourReader reader, PositionWatch watch, IEven
         try
         {
             // Even who does not want to wait gets what the sources have now.
-            var answer = await reader.ReadAsync(hour, request.Limit == TimeSpan.Zero ? cancellation : either.Token).ConfigureAwait(false);
+            var answer = await source.ReadAsync(hour, request.Limit == TimeSpan.Zero ? cancellation : either.Token).ConfigureAwait(false);
             if (Reached(answer, request)) return (answer, null);
             return await WaitAsync(hour, request, either).ConfigureAwait(false);
         }
@@ -43,10 +44,9 @@ public sealed class PositionReader(HourReader reader, PositionWatch watch, IEven
         }
     }
 
-    private static bool Reached(RememberedAnswer? answer, WaitRequest request) =>
-        answer is not null && request.Positions.ReachedBy(answer.Answer.Progress);
+    private bool Reached(T? answer, WaitRequest request) => answer is not null && request.Positions.ReachedBy(source.ProgressOf(answer));
 
-    private async Task<(RememberedAnswer?, Problem?)> WaitAsync(long hour, WaitRequest request, CancellationTokenSource either)
+    private async Task<(T?, Problem?)> WaitAsync(long hour, WaitRequest request, CancellationTokenSource either)
     {
         // Whether such events were written at all is asked beside the wait, so that it costs a rightful one nothing.
         var check = log.CheckAsync(request.Positions, either.Token);
@@ -61,18 +61,18 @@ public sealed class PositionReader(HourReader reader, PositionWatch watch, IEven
                 return (null, refusal);
             }
             await reached.ConfigureAwait(false);
-            var answer = await reader.ReadReachedAsync(hour, request.Positions, either.Token).ConfigureAwait(false);
+            var answer = await source.ReadReachedAsync(hour, request.Positions, either.Token).ConfigureAwait(false);
             if (Reached(answer, request)) return (answer, null);
             await Task.Delay(Pause, clock, either.Token).ConfigureAwait(false);
         }
     }
 
-    private async Task<(RememberedAnswer?, Problem?)> GiveUpAsync(long hour, WaitRequest request, CancellationToken cancellation)
+    private async Task<(T?, Problem?)> GiveUpAsync(long hour, WaitRequest request, CancellationToken cancellation)
     {
         if (!request.StaleOnTimeout) return (null, PositionProblems.NotReached);
-        var answer = await reader.ReadAsync(hour, cancellation).ConfigureAwait(false);
+        var answer = await source.ReadAsync(hour, cancellation).ConfigureAwait(false);
         // It may lack the event, so it is marked however fresh it is.
-        return (answer is null || Reached(answer, request) ? answer : answer with { Stale = true }, null);
+        return (answer is null || Reached(answer, request) ? answer : source.Marked(answer), null);
     }
 
     private static Problem? Refusal(PositionCheck check) => check switch

@@ -38,6 +38,11 @@ public sealed class SqlFlowArchive(ArchiveDatabase database) : IProgressRecordSo
         return new FlowPage(generation, progress, [.. found.Select(r => r.Of(generation, hour))]);
     }, cancellation);
 
+    /// <summary>How far the flows are that <see cref="ReadAsync(long, FlowPosition?, int, CancellationToken)"/> would give.</summary>
+    public Task<SourceProgress> ReadProgressAsync(CancellationToken cancellation) => ReadAsync(async transaction =>
+        await ArchiveQueries.ProgressAsync(transaction, ArchiveQueries.Flows,
+            await ArchiveQueries.GenerationAsync(transaction, ArchiveQueries.Flows).ConfigureAwait(false)).ConfigureAwait(false), cancellation);
+
     public Task<IReadOnlyList<Progress>> ReadRecordsAsync(CancellationToken cancellation) =>
         ReadAsync(transaction => ArchiveQueries.RecordsAsync(transaction, ArchiveQueries.Flows), cancellation);
 

@@ -106,6 +106,7 @@ public sealed class ServedApi
             "array" when value.ValueKind == JsonValueKind.Array =>
                 value.EnumerateArray().Select((item, i) => Fault(item, schema.GetProperty("items"), $"{at}[{i}]")).FirstOrDefault(f => f is not null),
             "string" when value.ValueKind == JsonValueKind.String => null,
+            "boolean" when value.ValueKind is JsonValueKind.True or JsonValueKind.False => null,
             "integer" when value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out _) => null,
             var type => $"{at} is no {type}",
         };

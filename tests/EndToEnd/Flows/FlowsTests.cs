@@ -184,4 +184,63 @@ public sealed class FlowsTests
         await posting;
         for (var hour = 910; hour < 913; hour++) await _flows.ReadsAsync(hour, oracle.Hour(hour));
     }
+
+    [Test, Order(7)]
+    public async Task A_read_with_the_position_of_an_array_has_it_however_soon_it_comes()
+    {
+        for (var n = 1; n <= 10; n++)
+        {
+            var position = await PostAsync(new FlowRow("foo", "bar", "vpc-0", 1, 2, 904));
+            using var answer = await ReadAsync(904, position);
+            var rows = FlowRow.Parse(await answer.Content.ReadAsStringAsync());
+            Assert.That(rows, Is.EqualTo(new[] { new FlowRow("foo", "bar", "vpc-0", n, 2 * n, 904) }), position);
+        }
+        using var unknown = await ReadAsync(904, "0.999999999");
+        Assert.That(unknown.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+    }
+
+    [Test, Order(8)]
+    public async Task An_archive_that_is_behind_is_waited_for_or_marked()
+    {
+        _pipeline.Materializer.Pause();
+        try
+        {
+            var position = await PostAsync(new FlowRow("foo", "bar", "vpc-0", 1, 2, 905));
+            using var late = await ReadAsync(905, position, "&wait=100");
+            using var older = await ReadAsync(905, position, "&wait=100&on-timeout=stale");
+            Assert.Multiple(() =>
+            {
+                Assert.That(late.StatusCode, Is.EqualTo(HttpStatusCode.GatewayTimeout));
+                Assert.That(older.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+                Assert.That(older.Headers.Contains("Tally-Stale"));
+            });
+            Assert.That((await older.Content.ReadAsStringAsync()).Trim(), Is.EqualTo("[]"));
+            await Eventually.HoldsAsync("who does not wait is told that the answer is old", TimeSpan.FromSeconds(20), async () =>
+            {
+                using var answer = await _pipeline.Http.GetAsync(_pipeline.QueryAt("/flows?hour=905"));
+                return answer.Headers.Contains("Tally-Stale");
+            });
+            _pipeline.Materializer.Continue();
+            using var whole = await ReadAsync(905, position);
+            Assert.That(FlowRow.Parse(await whole.Content.ReadAsStringAsync()), Has.Count.EqualTo(1));
+        }
+        finally
+        {
+            _pipeline.Materializer.Continue();
+        }
+    }
+
+    private async Task<string> PostAsync(FlowRow row)
+    {
+        using var answer = await _flows.PostAsync(FlowRow.Json([row]));
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+        return answer.Headers.GetValues("Tally-Position").Single();
+    }
+
+    private async Task<HttpResponseMessage> ReadAsync(long hour, string position, string wait = "&wait=10000")
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, _pipeline.QueryAt($"/flows?hour={hour}{wait}"));
+        request.Headers.Add("Tally-Position", position);
+        return await _pipeline.Http.SendAsync(request);
+    }
 }

@@ -12,6 +12,7 @@ public sealed class ApiDocumentTests : CommandFixture
     [Test]
     public async Task Every_answer_is_as_it_says_and_every_answer_it_names_occurs()
     {
+        await Broker.CreateTopicAsync("flows", Partitions);
         await using var app = await CommandApp.StartAsync(Broker.BootstrapServers, ("Batch:MaxItems", "2"));
         await app.ReadyAsync();
         _api = await ServedApi.ReadAsync(app.Http);
@@ -27,6 +28,18 @@ public sealed class ApiDocumentTests : CommandFixture
             using var request = _api.Example("POST", "/analytics/batch", mediaType: type);
             await CheckAsync(app, "/analytics/batch", request, HttpStatusCode.OK);
         }
+        foreach (var key in (string?[])[null, "Idempotency-Key"])
+        {
+            using var request = _api.Example("POST", "/flows", key, "application/json");
+            await CheckAsync(app, "/flows", request, HttpStatusCode.NoContent);
+        }
+        await PostAsync(app, "/flows", "[{}]", "application/json", HttpStatusCode.BadRequest);
+        await PostAsync(app, "/flows", new string(' ', 9 << 20), "application/json", HttpStatusCode.RequestEntityTooLarge);
+        using (var request = _api.Example("POST", "/flows", mediaType: "application/json"))
+        {
+            request.Content!.Headers.ContentEncoding.Add("gzip");
+            await CheckAsync(app, "/flows", request, HttpStatusCode.UnsupportedMediaType);
+        }
         await PostAsync(app, "/analytics", "", null, HttpStatusCode.BadRequest);
         await PostAsync(app, "/analytics", new string('x', 70_000), "text/plain", HttpStatusCode.RequestEntityTooLarge);
         await PostAsync(app, "/analytics/batch", "[", "application/json", HttpStatusCode.BadRequest);
@@ -38,10 +51,12 @@ public sealed class ApiDocumentTests : CommandFixture
         await using var alone = await CommandApp.StartAsync($"127.0.0.1:{FreePort.Next()}");
         using (var request = _api.Example("POST", "/analytics", with: "click")) await CheckAsync(alone, "/analytics", request, HttpStatusCode.ServiceUnavailable);
         using (var request = _api.Example("POST", "/analytics/batch", mediaType: "application/json")) await CheckAsync(alone, "/analytics/batch", request, HttpStatusCode.ServiceUnavailable);
+        using (var request = _api.Example("POST", "/flows", mediaType: "application/json")) await CheckAsync(alone, "/flows", request, HttpStatusCode.ServiceUnavailable);
         await GetAsync(alone, "/health/ready", HttpStatusCode.ServiceUnavailable);
         await using var limited = await CommandApp.StartAsync(Broker.BootstrapServers, ("Overload:ClientRate", "1"), ("Overload:ClientBurst", "1"));
         await PostAsync(limited, "/analytics", "", null, HttpStatusCode.BadRequest);
         await PostAsync(limited, "/analytics", "", null, HttpStatusCode.TooManyRequests);
+        await PostAsync(limited, "/flows", "[]", "application/json", HttpStatusCode.TooManyRequests);
         Assert.That(_api.Unseen, Is.Empty);
     }
 

@@ -28,12 +28,16 @@ public sealed class ApiDocumentTests
     [Test]
     public async Task Its_examples_work()
     {
-        foreach (var with in _api.Optional("GET", "/analytics").Prepend(null))
+        await _service.HoldFlowAsync();
+        foreach (var path in (string[])["/analytics", "/flows"])
         {
-            using var request = _api.Example("GET", "/analytics", with);
-            using var answer = await _service.Http.SendAsync(request);
-            Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK), with ?? "only what is required");
-            await _api.CheckAsync("/analytics", answer);
+            foreach (var with in _api.Optional("GET", path).Prepend(null))
+            {
+                using var request = _api.Example("GET", path, with);
+                using var answer = await _service.Http.SendAsync(request);
+                Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK), with ?? "only what is required");
+                await _api.CheckAsync(path, answer);
+            }
         }
     }
 
@@ -53,6 +57,11 @@ public sealed class ApiDocumentTests
             await _api.CheckAsync("/analytics/live", listener, endless: true);
             await CheckAsync("/analytics/live", "/analytics/live");
         }
+        await CheckAsync("/flows", "/flows?hour=1");
+        await CheckAsync("/flows", "/flows?hour=x");
+        await _service.HoldFlowAsync();
+        await CheckAsync("/flows", "/flows?hour=1");
+        await CheckAsync("/flows", "/flows?hour=1&after=0.99&wait=20");
         await CheckAsync("/accounting", "/accounting");
         await CheckAsync("/", "/");
         await CheckAsync("/", "/", ("If-None-Match", "*"));

@@ -8,11 +8,13 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Tally.QueryService.Accounting;
 using Tally.QueryService.Analytics;
+using Tally.QueryService.Flows;
 using Tally.QueryService.Http;
 using Tally.QueryService.Live;
 using Tally.QueryService.Page;
 using Tally.QueryService.Positions;
 using Tally.QueryService.Reading;
+using Tally.Shared.Archive;
 using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
 using Tally.Shared.Hosting.Overload;
@@ -25,10 +27,12 @@ namespace Tally.Tests.Unit.Query;
 public sealed class QueryServiceOverHttp : IAsyncDisposable
 {
     private readonly WebApplication _app;
+    private readonly DirectoryInfo _folder;
 
-    private QueryServiceOverHttp(WebApplication app)
+    private QueryServiceOverHttp(WebApplication app, DirectoryInfo folder)
     {
         _app = app;
+        _folder = folder;
         Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
         Http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(20) };
     }
@@ -48,7 +52,8 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
     /// <param name="settings">Such as <c>--Query:CacheFor=00:00:00</c>.</param>
     public static async Task<QueryServiceOverHttp> StartAsync(bool withoutRecords, params string[] settings)
     {
-        var builder = WebApplication.CreateBuilder(["--Http:Port=0", .. settings]);
+        var folder = Directory.CreateTempSubdirectory("tally-query-");
+        var builder = WebApplication.CreateBuilder(["--Http:Port=0", $"--Archive:ConnectionString=Data Source={Path.Combine(folder.FullName, "archive.db")}", .. settings]);
         builder.AddServiceDefaults("query-service", defaultPort: 0);
         builder.Logging.ClearProviders();
         builder.AddAdmission();
@@ -58,7 +63,12 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
         builder.Services.AddSingleton<IProgressRecordSource>(new FakeRecords("redis", withoutRecords));
         builder.Services.AddSingleton<IProgressRecordSource>(new FakeRecords("archive", withoutRecords));
         builder.Services.AddSingleton<IEventLog>(new FakeEventLog());
+        builder.Services.AddKeyedSingleton<IEventLog>(PositionRegistration.Flows, new FakeEventLog());
+        builder.Services.AddValidatedOptions<ArchiveOptions>(ArchiveOptions.Section);
+        builder.Services.AddSingleton<ArchiveDatabase, SqliteArchive>();
+        builder.Services.AddSingleton<SqlFlowArchive>();
         builder.AddReading();
+        builder.AddFlows();
         builder.AddPositions();
         builder.AddLive();
         builder.AddAccounting();
@@ -68,12 +78,13 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
         app.MapAnalytics();
         app.MapLive();
         app.MapPage();
+        app.MapFlows();
         app.MapAccounting();
         app.MapApiDocument(typeof(AnalyticsEndpoints));
         app.MapHealth();
         app.MapNotFound();
         await app.StartAsync();
-        return new QueryServiceOverHttp(app);
+        return new QueryServiceOverHttp(app, folder);
     }
 
     /// <summary>Both sources are fresh and hold these counts for every hour.</summary>
@@ -82,6 +93,23 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
         foreach (var source in (FakeSource[])[Redis, Archive])
             source.Has(counts == default ? HourState.Absent : HourState.Complete, counts, new SourceProgress(1, [new(1, 0, 1, now, 0)]));
+    }
+
+    /// <summary>The archive is made and holds one flow of hour 1, at offset 0 of the only partition.</summary>
+    public async Task HoldFlowAsync()
+    {
+        var archive = _app.Services.GetRequiredService<ArchiveDatabase>();
+        await ArchiveMigrations.RunAsync(archive, CancellationToken.None);
+        var sum = new FlowSum { Generation = 1, NextOffset = 1, BytesTx = 100, BytesRx = 300 };
+        var progress = new Progress
+        {
+            Generation = 1,
+            PartitionCount = 1,
+            NextOffset = 1,
+            AsOfMs = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(),
+        };
+        await new SqlFlowStore(archive).WriteAsync(
+            new SinkBatch<FlowPartial>("flows.sums", [new ReadRange(0, 0, 1)], [new FlowPartial(1, new FlowName("foo", "bar", "vpc-0"), 0, sum)], [progress]), CancellationToken.None);
     }
 
     /// <summary>Sends bytes as they are and reads until the server closes.</summary>
@@ -116,6 +144,7 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
         Http.Dispose();
         await _app.StopAsync();
         await _app.DisposeAsync();
+        _folder.Delete(recursive: true);
     }
 
     private sealed class FakeRecords(string name, bool away) : IProgressRecordSource

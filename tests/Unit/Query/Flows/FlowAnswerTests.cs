@@ -14,8 +14,8 @@ public sealed class FlowAnswerTests
     [TestCase("?%68our=%31", 1)]
     public void An_hour_is_read(string query, long expected)
     {
-        Assert.That(FlowQuery.TryParse(query, out var hour, out _));
-        Assert.That(hour, Is.EqualTo(expected));
+        Assert.That(FlowQuery.TryParse(query, default, out var request, out _));
+        Assert.That(request, Is.EqualTo(new FlowRequest(expected, null)));
     }
 
     [TestCase(null)]
@@ -28,8 +28,10 @@ public sealed class FlowAnswerTests
     [TestCase("?hour=9223372036854775808")]
     [TestCase("?hour=1&hour=1")]
     [TestCase("?hour=1&x=2")]
+    [TestCase("?hour=1&after=x")]
+    [TestCase("?hour=1&after=0.1&wait=10001")]
     [TestCase("?Hour=1")]
-    public void Anything_else_is_refused(string? query) => Assert.That(FlowQuery.TryParse(query, out _, out var problem) || problem.Status != 400, Is.False);
+    public void Anything_else_is_refused(string? query) => Assert.That(FlowQuery.TryParse(query, default, out _, out var problem) || problem.Status != 400, Is.False);
 
     [Test]
     public async Task Partials_of_a_flow_are_added_and_a_sum_that_passes_the_maximum_is_flagged()
