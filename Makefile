@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo frames-stdin feed-flows feed-colours feed-frames chaos-flows chaos-reads test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes rebuild bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin watch-frames frames-reset feed-flows feed-colours feed-frames chaos-flows chaos-reads test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes rebuild bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -21,6 +21,12 @@ demo: ## send a few thousand events and show what comes out
 
 frames-stdin: ## count unique users of frames from standard input: zcat frames.jsonl.gz | make frames-stdin (OPTIONS=--Frames:Lateness=00:01:00)
 	@deploy/local/frames-stdin.sh
+
+watch-frames: ## results of the frames as they arrive, a line each (ALL=1 those that are there first, BOOTSTRAP=host:port)
+	@deploy/local/frames-watch.sh
+
+frames-reset: ## count the frames again from the beginning, or from what came into the topic at FROM=unix-seconds (local mode)
+	@deploy/local/frames-reset.sh
 
 feed-frames: ## frames of a file into Kafka, a line each, with progress and records a second (FILE=stream.jsonl.gz RATE=0 BOOTSTRAP=host:port)
 	@FOLDER=$(CURDIR)/data deploy/local/feed.sh frames

@@ -1,6 +1,7 @@
 using Tally.ProcessorService.Engine;
 using Tally.ProcessorService.Jobs.ColourSets;
 using Tally.ProcessorService.Jobs.Frames.StandardInput;
+using Tally.ProcessorService.Jobs.Frames.Topic;
 using Tally.ProcessorService.Rebuild;
 using Tally.ProcessorService.Topics;
 using Tally.Shared.Hosting;
@@ -8,6 +9,8 @@ using Tally.Shared.Observability;
 
 if (args is [CreateTopicsCommand.Verb, .. var rest]) return await CreateTopicsCommand.RunAsync(rest);
 if (args is [FramesStdinCommand.Verb, .. var more]) return await FramesStdinCommand.RunAsync(more);
+if (args is [FramesWatchCommand.Verb, .. var watch]) return await FramesWatchCommand.RunAsync(watch);
+if (args is [FramesResetCommand.Verb, .. var reset]) return await FramesResetCommand.RunAsync(reset);
 if (args is [RebuildCommand.Verb, .. var settings]) return await RebuildCommand.RunAsync(settings);
 if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("processor-service", defaultPort: 8083);
 

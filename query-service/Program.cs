@@ -3,6 +3,7 @@ using Tally.QueryService.Accounting;
 using Tally.QueryService.Analytics;
 using Tally.QueryService.Colours;
 using Tally.QueryService.Flows;
+using Tally.QueryService.Frames;
 using Tally.QueryService.Http;
 using Tally.QueryService.Live;
 using Tally.QueryService.Page;
@@ -26,6 +27,7 @@ return await ServiceRun.RunAsync("query-service", () =>
     builder.Services.AddArchive();
     builder.AddReading();
     builder.AddFlows();
+    builder.AddFrames();
     builder.AddColours();
     builder.AddPositions();
     builder.AddEventLog();
@@ -39,6 +41,7 @@ return await ServiceRun.RunAsync("query-service", () =>
     app.MapLive();
     app.MapPage();
     app.MapFlows();
+    app.MapFrames();
     app.MapColours();
     app.MapAccounting();
     app.MapApiDocument(typeof(Program));

@@ -80,7 +80,8 @@ if [ -n "$BOOTSTRAP" ] || [ "$(cat "$DATA/topics" 2> /dev/null)" != "$topics" ];
   echo "$topics" > "$DATA/topics"
 fi
 INSTANCE_SETTING=Processor__Instance instances processor ProcessorService "$PROCESSOR" "$PROCESSOR_PORT" PROCESSOR_PORT HashKey__File="$DATA/hash.key" \
-  State__Directory="$DATA/state" Processor__StreamizFolder="$DATA/streamiz" Processor__Generation="$GENERATION"
+  State__Directory="$DATA/state" Processor__StreamizFolder="$DATA/streamiz" Processor__Generation="$GENERATION" \
+  Frames__Generation="$FRAMES_GENERATION"
 INSTANCE_SETTING=Materializer__Instance instances materializer MaterializerService "$MATERIALIZER" "$MATERIALIZER_PORT" MATERIALIZER_PORT "$redis" "$archive" \
   Materializer__Generation="$GENERATION"
 processors=$(addresses X processor | sed 's/^[^=]*=//' | paste -sd,)

@@ -21,6 +21,10 @@ public sealed class MaterializerOptions
     [Required(AllowEmptyStrings = false, ErrorMessage = "Materializer:FlowsGroup is empty: set it to the name of the consumer group.")]
     public string FlowsGroup { get; set; } = "tally-materializer-flows";
 
+    /// <summary>Consumer group of the archive sink for frames.</summary>
+    [Required(AllowEmptyStrings = false, ErrorMessage = "Materializer:FramesGroup is empty: set it to the name of the consumer group.")]
+    public string FramesGroup { get; set; } = "tally-materializer-frames";
+
     /// <summary>
     /// Name of this process slot, the same after every restart and unlike that of any other running instance; <c>{host}</c> stands for the host's name.
     /// </summary>
@@ -91,7 +95,9 @@ public sealed class MaterializerOptionsCheck(IOptions<Shared.Archive.ArchiveOpti
         if (options.RedisGroup == options.ArchiveGroup)
             return ValidateOptionsResult.Fail("Materializer:RedisGroup and Materializer:ArchiveGroup must differ: each sink reads every partition.");
         if (options.FlowsGroup == options.RedisGroup || options.FlowsGroup == options.ArchiveGroup)
-            return ValidateOptionsResult.Fail("Materializer:FlowsGroup must differ from the other two groups: it reads another topic.");
+            return ValidateOptionsResult.Fail("Materializer:FlowsGroup must differ from the other groups: it reads another topic.");
+        if (options.FramesGroup == options.RedisGroup || options.FramesGroup == options.ArchiveGroup || options.FramesGroup == options.FlowsGroup)
+            return ValidateOptionsResult.Fail("Materializer:FramesGroup must differ from the other groups: it reads another topic.");
         if (options.ArchiveTimeout <= archive.Value.BusyTimeout)
             return ValidateOptionsResult.Fail($"Materializer:ArchiveTimeout must be more than Archive:BusyTimeout ({archive.Value.BusyTimeout}).");
         return ValidateOptionsResult.Success;

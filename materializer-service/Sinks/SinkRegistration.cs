@@ -24,6 +24,7 @@ public static class SinkRegistration
         AddSink(services, "redis", Redis);
         AddSink(services, "archive", Archive);
         AddSink(services, SqlFlowStore.StoreName, Flows);
+        AddSink(services, SqlFrameStore.StoreName, Frames);
         services.Configure<HostOptions>(host => host.ServicesStopConcurrently = true);
         services.AddHealthChecks()
             .AddCheck<KafkaLoginCheck>("kafka login", tags: [HealthEndpoints.Ready])
@@ -51,6 +52,14 @@ public static class SinkRegistration
         return new(new FlowPartialKind(), Feeds(provider, topics.FlowSums), provider.GetRequiredService<SqlFlowStore>(), database.System, "INSERT",
             options.FlowsGroup, options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(database, cancellation),
             options.FlowBatchRecords);
+    }
+
+    private static SinkProfile<FramePartial> Frames(IServiceProvider provider, MaterializerOptions options, TopicNames topics)
+    {
+        var database = provider.GetRequiredService<ArchiveDatabase>();
+        return new(new FramePartialKind(), Feeds(provider, topics.FramesProgress), provider.GetRequiredService<SqlFrameStore>(), database.System, "INSERT",
+            options.FramesGroup, options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(database, cancellation),
+            options.BatchRecords);
     }
 
     private static KafkaPartialFeedFactory Feeds(IServiceProvider provider, string topic) =>

@@ -12,7 +12,7 @@ public static class EngineMetrics
     public static readonly ActivitySource Activities = new(Name);
     private static readonly Meter Meter = new(Name);
 
-    /// <summary>Tags: job, outcome (counted, duplicate, dead_lettered).</summary>
+    /// <summary>Tags: job, outcome (counted, duplicate, corrected, dead_lettered).</summary>
     public static readonly Counter<long> Events = Meter.CreateCounter<long>("tally.processor.events", "{event}", "Events by what became of them, once committed");
 
     /// <summary>Tags: outcome (committed, migrated, corrupted, local_state).</summary>
@@ -41,6 +41,7 @@ public static class EngineMetrics
 
     public static readonly KeyValuePair<string, object?> Counted = new("outcome", "counted");
     public static readonly KeyValuePair<string, object?> Duplicate = new("outcome", "duplicate");
+    public static readonly KeyValuePair<string, object?> Corrected = new("outcome", "corrected");
     public static readonly KeyValuePair<string, object?> DeadLettered = new("outcome", "dead_lettered");
 
     /// <summary>Tags: job, count (such as flows, which are inside arrays).</summary>

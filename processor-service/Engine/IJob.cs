@@ -19,6 +19,9 @@ public interface IJob
     /// <summary>Order of rebuilds; state of another generation is not ours.</summary>
     int Generation { get; }
 
+    /// <summary>The key that says <see cref="Generation"/>.</summary>
+    string GenerationSetting => $"{ProcessorOptions.Section}:{nameof(ProcessorOptions.Generation)}";
+
     /// <summary>
     /// Its tasks share state, so that one instance has all partitions or none, and all of them commit together, in the order of their
     /// partitions.

@@ -8,12 +8,15 @@ public enum OutcomeKind
     Duplicate,
     DeadLettered,
 
+    /// <summary>Counted where a result was final already.</summary>
+    Corrected,
+
     /// <summary>Counted or a duplicate: the task will tell when it settles.</summary>
     Deferred,
 }
 
 /// <summary>What became of deferred records, as counts, and those that were dead-lettered.</summary>
-public readonly record struct Settled(long Counted, long Duplicate, IReadOnlyList<DeferredLetter>? DeadLettered = null);
+public readonly record struct Settled(long Counted, long Duplicate, IReadOnlyList<DeferredLetter>? DeadLettered = null, long Corrected = 0);
 
 /// <summary>A record that was deferred and is dead-lettered now.</summary>
 /// <param name="Offset">Where it stood.</param>
@@ -28,6 +31,7 @@ public readonly record struct Outcome(OutcomeKind Kind, string Reason = "", stri
 {
     public static readonly Outcome Counted = new(OutcomeKind.Counted);
     public static readonly Outcome Duplicate = new(OutcomeKind.Duplicate);
+    public static readonly Outcome Corrected = new(OutcomeKind.Corrected);
     public static readonly Outcome Deferred = new(OutcomeKind.Deferred);
 
     /// <param name="reason">Short stable name, part of the stored counters.</param>

@@ -14,11 +14,12 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
     private readonly List<OutputRecord> _deadLetters = [];
     private long _counted;
     private long _duplicate;
+    private long _corrected;
     private long _asOfMs;
     private long _lastAppendMs;
     private long _readBytes;
     private long _sinceMs;
-    private (long Counted, long Duplicate, long Dead) _told;
+    private (long Counted, long Duplicate, long Corrected, long Dead) _told;
 
     public int Partition => partition;
 
@@ -52,8 +53,9 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
         _lastAppendMs = progress.LastAppendMs;
         _counted = progress.Outcomes?.Counted ?? 0;
         _duplicate = progress.Outcomes?.Duplicate ?? 0;
+        _corrected = progress.Outcomes?.Corrected ?? 0;
         foreach (var (reason, count) in progress.Outcomes?.DeadLettered ?? []) _deadLettered[reason] = count;
-        _told = (_counted, _duplicate, _deadLettered.Values.Sum());
+        _told = (_counted, _duplicate, _corrected, _deadLettered.Values.Sum());
         foreach (var (name, count) in progress.Counters) _toldCounters[name] = count;
         return task.Resume(progress);
     }
@@ -74,6 +76,9 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
                 break;
             case OutcomeKind.Duplicate:
                 _duplicate++;
+                break;
+            case OutcomeKind.Corrected:
+                _corrected++;
                 break;
             case OutcomeKind.Deferred:
                 break;
@@ -109,6 +114,7 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
         var settled = task.Settle();
         _counted += settled.Counted;
         _duplicate += settled.Duplicate;
+        _corrected += settled.Corrected;
         foreach (var letter in settled.DeadLettered ?? []) Take(letter);
         var emit = new Emit(transaction, job.Topics, partition, trace);
         foreach (var letter in _deadLetters) transaction.Write(job.Topics.DeadLetter, partition, letter);
@@ -157,7 +163,8 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
         if (counted > _told.Counted) EngineMetrics.Events.Add(counted - _told.Counted, ofJob, EngineMetrics.Counted);
         if (duplicate > _told.Duplicate) EngineMetrics.Events.Add(duplicate - _told.Duplicate, ofJob, EngineMetrics.Duplicate);
         if (dead > _told.Dead) EngineMetrics.Events.Add(dead - _told.Dead, ofJob, EngineMetrics.DeadLettered);
-        _told = (counted, duplicate, dead);
+        if (_corrected > _told.Corrected) EngineMetrics.Events.Add(_corrected - _told.Corrected, ofJob, EngineMetrics.Corrected);
+        _told = (counted, duplicate, _corrected, dead);
         EngineMetrics.ReadBytes.Add(_readBytes, ofJob);
         _readBytes = 0;
         foreach (var (name, count) in LastProgress!.Counters)
@@ -174,7 +181,7 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
             Generation = job.Generation,
             Partition = partition,
             NextOffset = NextOffset,
-            Outcomes = new Outcomes { Counted = _counted, Duplicate = _duplicate },
+            Outcomes = new Outcomes { Counted = _counted, Duplicate = _duplicate, Corrected = _corrected },
             AsOfMs = _asOfMs,
             CommittedAtMs = nowMs,
             SinceMs = _sinceMs,

@@ -34,7 +34,7 @@ public sealed class ProcessorOptions
     /// </summary>
     [RegularExpression("^(analytics|flows|frames|colours)(,(analytics|flows|frames|colours))*$", ErrorMessage = "Processor:Jobs must name analytics, flows, frames or colours, or several separated by commas.")]
     [Required(ErrorMessage = "Processor:Jobs must name analytics, flows, frames or colours, or several separated by commas.")]
-    public string Jobs { get; set; } = "analytics,flows,colours";
+    public string Jobs { get; set; } = "analytics,flows,colours,frames";
 
     /// <summary>
     /// Consumer group of the hourly analytics; the instances that share the partitions have the same one. Another job's name is put in the place of

@@ -18,9 +18,10 @@ public static class StartChecks
     /// <param name="Progress">Last progress in the changelog.</param>
     /// <param name="Changelog">Name of the changelog.</param>
     /// <param name="ChangelogMissingBelow">What the changelog held below this offset was removed and is not in a snapshot either.</param>
+    /// <param name="GenerationSetting">The key that says which one we run.</param>
     public sealed record Facts(
         string Topic, int Partition, int PartitionCount, int Generation, LogEnds Input, long? Committed, Progress? Progress, string Changelog,
-        long ChangelogMissingBelow = 0)
+        long ChangelogMissingBelow = 0, string GenerationSetting = "Processor:Generation")
     {
         public string Place => $"{Topic} partition {Partition}";
     }
@@ -45,7 +46,7 @@ public static class StartChecks
         if (progress.Generation != facts.Generation)
             throw new ConfigurationException(
                 $"{facts.Changelog} holds generation {progress.Generation}, this process runs generation {facts.Generation}: "
-                + "set Processor:Generation to that one, or give the new generation topics of its own.");
+                + $"set {facts.GenerationSetting} to that one, or give the new generation topics of its own.");
         if (facts.ChangelogMissingBelow > 0)
             throw new ConfigurationException(
                 $"{facts.Changelog} partition {facts.Partition} begins at offset {facts.ChangelogMissingBelow}: a part of the state was removed with the "

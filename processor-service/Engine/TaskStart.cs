@@ -99,7 +99,8 @@ public sealed partial class TaskStart(
         var (task, progress) = (restore.Task, restore.Progress);
         var ofInput = broker.QueryEnds(job.Topics.Input, task.Partition);
         var facts = new StartChecks.Facts(
-            job.Topics.Input, task.Partition, partitionCount, job.Generation, ofInput, committed, progress, job.Topics.Changelog, restore.MissingBelow);
+            job.Topics.Input, task.Partition, partitionCount, job.Generation, ofInput, committed, progress, job.Topics.Changelog, restore.MissingBelow,
+            job.GenerationSetting);
         var offset = StartChecks.StartOffset(facts, options.AcceptLostEvents);
         if (progress is not null && task.Resume(progress) is { } refusal)
             throw new Shared.Hosting.ConfigurationException($"{facts.Place}: {refusal}.");

@@ -23,6 +23,7 @@ public sealed class OutcomeSum
         {
             Counted += outcomes.Counted;
             Duplicate += outcomes.Duplicate;
+            Corrected += outcomes.Corrected;
             foreach (var (reason, count) in outcomes.DeadLettered) _deadLettered[reason] = _deadLettered.GetValueOrDefault(reason) + count;
         }
     }
@@ -31,9 +32,12 @@ public sealed class OutcomeSum
 
     public long Duplicate { get; }
 
+    /// <summary>Counted where a result was final already.</summary>
+    public long Corrected { get; }
+
     public IReadOnlyDictionary<string, long> DeadLettered => _deadLettered;
 
-    public long Read => Counted + Duplicate + _deadLettered.Values.Sum();
+    public long Read => Counted + Duplicate + Corrected + _deadLettered.Values.Sum();
 }
 
 /// <summary>The account of one job, from the progress records that its sources hold.</summary>

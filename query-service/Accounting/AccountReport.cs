@@ -57,6 +57,7 @@ public static class AccountReport
         json.WriteNumber("read", outcomes.Read);
         json.WriteNumber("counted", outcomes.Counted);
         json.WriteNumber("duplicate", outcomes.Duplicate);
+        json.WriteNumber("corrected", outcomes.Corrected);
         json.WriteStartObject("dead_lettered");
         foreach (var (reason, count) in outcomes.DeadLettered) json.WriteNumber(reason, count);
         json.WriteEndObject();

@@ -55,6 +55,10 @@ public sealed class QueryOptions
     [Range(1, 50_000, ErrorMessage = "Query:FlowPageRows must be from 1 to 50000.")]
     public int FlowPageRows { get; set; } = 2000;
 
+    /// <summary>Windows of frames read from the archive at once, 1 to 50,000; an answer holds a page in memory, whatever its length.</summary>
+    [Range(1, 50_000, ErrorMessage = "Query:FramePageRows must be from 1 to 50000.")]
+    public int FramePageRows { get; set; } = 2000;
+
     /// <summary>How long a source that failed is left alone before one read tries it again, 500 ms to 60 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.5", "00:01:00", ErrorMessage = "Query:BreakFor must be from 500 ms to 60 seconds.")]
     public TimeSpan BreakFor { get; set; } = TimeSpan.FromSeconds(1);

@@ -12,6 +12,7 @@ internal static class ArchiveQueries
     /// <summary>Values of the column <c>job</c>.</summary>
     public const string Analytics = "analytics";
     public const string Flows = "flows";
+    public const string Frames = "frames";
 
     public static async Task<int> GenerationAsync(DbTransaction transaction, string job) =>
         await transaction.Connection!.ExecuteScalarAsync<int?>(

@@ -9,7 +9,7 @@ namespace Tally.Shared.Archive;
 public static class ArchiveRegistration
 {
     /// <summary>
-    /// The archive as <see cref="SqlHourArchive"/> (reading) and <see cref="SqlHourStore"/> (writing), the same for flows; reading is also one of the
+    /// The archive as <see cref="SqlHourArchive"/> (reading) and <see cref="SqlHourStore"/> (writing), the same for flows and frames; reading is also one of the
     /// <see cref="IHourSource"/>s and <see cref="IProgressRecordSource"/>s, told apart by their names.
     /// </summary>
     public static IServiceCollection AddArchive(this IServiceCollection services)
@@ -21,10 +21,14 @@ public static class ArchiveRegistration
         services.TryAddSingleton<SqlHourStore>();
         services.TryAddSingleton<SqlFlowArchive>();
         services.TryAddSingleton<SqlFlowStore>();
+        services.TryAddSingleton<SqlFrameArchive>();
+        services.TryAddSingleton<SqlFrameStore>();
         services.TryAddSingleton<IHourPartialSource>(provider => provider.GetRequiredService<SqlHourArchive>());
         services.AddSingleton<IHourSource>(provider => provider.GetRequiredService<SqlHourArchive>());
         services.AddSingleton<IProgressRecordSource>(provider => provider.GetRequiredService<SqlHourArchive>());
         services.AddSingleton<IProgressRecordSource>(provider => provider.GetRequiredService<SqlFlowArchive>());
+        services.AddSingleton<IProgressRecordSource>(provider => provider.GetRequiredService<SqlFrameArchive>());
+        services.AddSingleton<IFrameSource>(provider => provider.GetRequiredService<SqlFrameArchive>());
         return services;
     }
 

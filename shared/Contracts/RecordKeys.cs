@@ -42,6 +42,9 @@ public static class RecordKeys
 
     public static bool IsFrameHeld(ReadOnlySpan<byte> key) => key.StartsWith("held|"u8);
 
+    /// <summary>Key of a <see cref="Contracts.FrameWindow"/> in frames.progress: <c>window|kind|start</c>.</summary>
+    public static byte[] FrameWindow(string kind, long start) => Ascii($"window|{kind}|{start}");
+
     public static bool IsProgress(ReadOnlySpan<byte> key) => key.StartsWith(ProgressPrefix) || key.SequenceEqual(ChangelogProgress);
 
     /// <summary>Reads <c>number|number</c>, the form of hour and chunk keys.</summary>

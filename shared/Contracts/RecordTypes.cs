@@ -20,6 +20,7 @@ public static class RecordTypes
     public static readonly byte[] FrameChunk = Encoding.ASCII.GetBytes("frame-chunk/1");
     public static readonly byte[] FrameClock = Encoding.ASCII.GetBytes("frame-clock/1");
     public static readonly byte[] FrameHeld = Encoding.ASCII.GetBytes("frame-held/1");
+    public static readonly byte[] FrameWindow = Encoding.ASCII.GetBytes("frame-window/1");
     public static readonly byte[] FlowArray = Encoding.ASCII.GetBytes("flow-array/1");
     public static readonly byte[] FlowSum = Encoding.ASCII.GetBytes("flow-sum/1");
     public static readonly byte[] ColoursProgress = Encoding.ASCII.GetBytes("colours-progress/1");

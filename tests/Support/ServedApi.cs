@@ -107,6 +107,8 @@ public sealed class ServedApi
                 value.EnumerateArray().Select((item, i) => Fault(item, schema.GetProperty("items"), $"{at}[{i}]")).FirstOrDefault(f => f is not null),
             "string" when value.ValueKind == JsonValueKind.String => null,
             "boolean" when value.ValueKind is JsonValueKind.True or JsonValueKind.False => null,
+            "number" when value.ValueKind == JsonValueKind.Number => null,
+            "null" when value.ValueKind == JsonValueKind.Null => null,
             "integer" when value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out _) => null,
             var type => $"{at} is no {type}",
         };

@@ -1,4 +1,6 @@
+using Google.Protobuf;
 using Tally.ProcessorService.Engine;
+using Tally.Shared.Contracts;
 
 namespace Tally.ProcessorService.Jobs.Frames;
 
@@ -32,8 +34,8 @@ public sealed class FrameUnion : IDisposable
 
     public PartitionTimes Times { get; }
 
-    /// <summary>Results that were written by this process.</summary>
-    public long ResultsWritten { get; private set; }
+    /// <summary>Results written so far, by whichever process.</summary>
+    public long ResultsWritten { get; set; }
 
     /// <returns>False when the partition has a task here already.</returns>
     public bool Join(int partition)
@@ -61,15 +63,16 @@ public sealed class FrameUnion : IDisposable
 
     public bool IsAtRest => Rest >= RestAfter;
 
-    /// <summary>Called once a commit, when every task has handed out its part.</summary>
-    public void Emit(IEmit emit)
+    /// <summary>Called once a commit, when every task has handed out its part: results for everybody, and for the archive in front of the progress.</summary>
+    public void Emit(IEmit emit, int generation)
     {
         Windows.Advance(Times.Watermark((long)Math.Round(Rest.TotalSeconds)));
         var changed = Windows.Changed.ToArray();
         foreach (var result in Windows.TakeResults())
         {
             emit.Publish(_results, 0, result.Key, result.ToJson());
-            ResultsWritten++;
+            var window = result.ToRecord(generation, ++ResultsWritten);
+            emit.Output(RecordKeys.FrameWindow(window.Kind, window.Start), window.ToByteArray(), RecordTypes.FrameWindow);
         }
         // What is final is seldom added to: its open chunk is left as it is.
         foreach (var state in changed.Where(state => state.IsFinal))

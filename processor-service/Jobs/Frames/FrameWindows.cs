@@ -31,7 +31,7 @@ public sealed class FrameWindows(FrameRules rules, int partitions, IWindowFiles 
     /// <summary>Frames counted by this process.</summary>
     public long Counted { get; private set; }
 
-    /// <summary>Of them, those that came after at least one of their windows was final.</summary>
+    /// <summary>Frames that came after at least one of their windows was final, those too late even for a correction included.</summary>
     public long Late { get; private set; }
 
     /// <summary>Frames that came after their window of that kind was final.</summary>
@@ -56,12 +56,12 @@ public sealed class FrameWindows(FrameRules rules, int partitions, IWindowFiles 
         {
             if (!_chains.TryGetValue(minute, out var chain))
             {
-                if (IsOver(Window.Of(rules.Kinds[0], seconds).End)) return false;
+                if (IsOver(Window.Of(rules.Kinds[0], seconds).End)) return TooLate(seconds);
                 _chains[minute] = chain = MakeChain(seconds);
             }
             (_latest, _latestMinute) = (chain, minute);
         }
-        if (IsOver(_latest[0].End)) return false;
+        if (IsOver(_latest[0].End)) return TooLate(seconds);
         Counted++;
         Add(_latest, partition, user);
         if (_bytes > rules.SetBytes) MakeRoom();
@@ -168,6 +168,14 @@ public sealed class FrameWindows(FrameRules rules, int partitions, IWindowFiles 
             _bytes += state.Bytes - before;
         }
         if (isLate) Late++;
+    }
+
+    private bool TooLate(long seconds)
+    {
+        Late++;
+        foreach (var kind in rules.Kinds)
+            if (Window.Of(kind, seconds).End + rules.Lateness <= Watermark) _lateOf[(int)kind]++;
+        return false;
     }
 
     private bool IsOver(long end) => end + rules.CorrectionHorizon <= Watermark;

@@ -21,7 +21,9 @@ public sealed class FramesJob(
 
     public JobTopics Topics { get; } = new(topics.Frames, topics.FramesProgress, topics.FramesChangelog, topics.FramesDeadLetter);
 
-    public int Generation => processor.Generation;
+    public int Generation => options.Generation;
+
+    public string GenerationSetting => $"{FramesOptions.Section}:{nameof(FramesOptions.Generation)}";
 
     public bool IsMerging => true;
 
@@ -33,7 +35,7 @@ public sealed class FramesJob(
             _union = new FrameUnion(options.ToRules(), partitionCount, NewFiles(), topics.UniqueUsers, clock);
             _union.Join(partition);
         }
-        return new FramesTask(partition, partitionCount, processor.Generation, processor.ChunkHashes, _union, new FrameScanner(options.ValidateTail), hasher);
+        return new FramesTask(partition, partitionCount, Generation, processor.ChunkHashes, _union, new FrameScanner(options.ValidateTail), hasher);
     }
 
     private WindowFiles NewFiles() => new(

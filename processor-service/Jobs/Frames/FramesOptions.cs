@@ -38,6 +38,13 @@ public sealed class FramesOptions
     /// <summary>Whether a frame must be JSON to its end; without it what follows both fields is not looked at.</summary>
     public bool ValidateTail { get; set; } = true;
 
+    /// <summary>
+    /// Which counting of the topic this is, 1 to 1,000,000: <c>frames-reset</c> begins the next one and says its number, and processors go on with it only
+    /// when it is set here.
+    /// </summary>
+    [Range(1, 1_000_000, ErrorMessage = "Frames:Generation must be from 1 to 1000000.")]
+    public int Generation { get; set; } = 1;
+
     public FrameRules ToRules() => new()
     {
         Kinds = [.. WindowKinds.All.Where(kind => Windows.Split(',').Contains(kind.Name()))],

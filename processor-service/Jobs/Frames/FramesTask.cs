@@ -12,6 +12,9 @@ public sealed class FramesTask : IJobTask
     /// <summary>The job's own counts in the progress record: late frames in all and, with the kind behind it, of a kind of window.</summary>
     public const string Late = "late";
 
+    /// <summary>Results written so far; in the progress of the last partition.</summary>
+    public const string Results = "results";
+
     private readonly int _partition;
     private readonly bool _isLast;
     private readonly int _generation;
@@ -61,6 +64,7 @@ public sealed class FramesTask : IJobTask
         foreach (var held in _held.All) _frames.Clock.Hold(HeldRecords.Frame(held));
         _union.Times.Read(_partition, _frames.Clock.Now);
         _late = progress.Counters.TryGetValue(Late, out var late) ? late : 0;
+        if (_isLast) _union.ResultsWritten = progress.Counters.TryGetValue(Results, out var results) ? results : 0;
         foreach (var kind in WindowKinds.All) _lateOf[(int)kind] = progress.Counters.TryGetValue(LateIn(kind), out var of) ? of : 0;
         return progress.KeyFingerprint == _hasher.Fingerprint
             ? null
@@ -72,6 +76,7 @@ public sealed class FramesTask : IJobTask
     {
         progress.KeyFingerprint = _hasher.Fingerprint;
         progress.Counters[Late] = _late;
+        if (_isLast) progress.Counters[Results] = _union.ResultsWritten;
         foreach (var kind in _union.Rules.Kinds) progress.Counters[LateIn(kind)] = _lateOf[(int)kind];
     }
 
@@ -93,16 +98,17 @@ public sealed class FramesTask : IJobTask
         _union.Begin();
         if (_union.IsAtRest) CountLate(_frames.ComeToRest);
         if (_frames.Settled.Count == 0) return default;
-        var counted = 0;
+        var (counted, corrected) = (0, 0);
         var letters = new List<DeferredLetter>();
         foreach (var (frame, outcome) in _frames.Settled)
         {
             var letter = _held.Take(frame.Offset, outcome);
             if (outcome.Kind == OutcomeKind.DeadLettered) letters.Add(letter);
+            else if (outcome.Kind == OutcomeKind.Corrected) corrected++;
             else counted++;
         }
         _frames.Settled.Clear();
-        return new Settled(counted, 0, letters);
+        return new Settled(counted, 0, letters, corrected);
     }
 
     public void Emit(long nextOffset, IEmit emit)
@@ -111,7 +117,7 @@ public sealed class FramesTask : IJobTask
             if (state.FindPart(_partition) is { IsChanged: true } part)
                 _changelog.Write(state.Window, part, (key, value) => emit.Changelog(key, value, RecordTypes.FrameChunk));
         _held.Write(emit);
-        if (_isLast) _union.Emit(emit);
+        if (_isLast) _union.Emit(emit, _generation);
         WriteClock(emit);
     }
 

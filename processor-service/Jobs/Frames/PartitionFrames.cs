@@ -20,7 +20,7 @@ public sealed class PartitionFrames(int partition, FrameRules rules, FrameScanne
     /// <param name="value">The frame.</param>
     /// <param name="offset">Where it stands.</param>
     /// <param name="appendedAt">When it came into the topic, Unix seconds; 0 when unknown.</param>
-    /// <returns>Counted, dead-lettered, or deferred: held aside until others tell.</returns>
+    /// <returns>Counted, corrected, dead-lettered, or deferred: held aside until others tell.</returns>
     public Outcome Process(ReadOnlySpan<byte> value, long offset, long appendedAt)
     {
         var fault = scanner.Read(value, out var seconds, out var uid);
@@ -44,7 +44,12 @@ public sealed class PartitionFrames(int partition, FrameRules rules, FrameScanne
         times.ReachedEnd(partition);
     }
 
-    private Outcome Count(long seconds, UInt128 user) => windows.Add(partition, seconds, user) ? Outcome.Counted : TooLate;
+    private Outcome Count(long seconds, UInt128 user)
+    {
+        var late = windows.Late;
+        if (!windows.Add(partition, seconds, user)) return TooLate;
+        return windows.Late == late ? Outcome.Counted : Outcome.Corrected;
+    }
 
     private void Settle()
     {

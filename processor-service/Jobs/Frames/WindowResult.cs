@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Tally.Shared.Contracts;
 
 namespace Tally.ProcessorService.Jobs.Frames;
 
@@ -32,4 +33,20 @@ public readonly record struct WindowResult(Window Window, long UniqueUsers, long
     public byte[] ToJson() => Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,
         $"{{\"window\":\"{Window.Kind.Name()}\",\"start\":{Window.Start},\"end\":{Window.End},\"unique_users\":{UniqueUsers},\"frames\":{Frames},"
         + $"\"state\":\"{StateName}\",\"standard_error\":{Math.Round(StandardError, 6)}}}"));
+
+    /// <summary>The record for the archive.</summary>
+    /// <param name="generation">Of the counting.</param>
+    /// <param name="version">Grows with each result.</param>
+    public FrameWindow ToRecord(int generation, long version) => new()
+    {
+        Kind = Window.Kind.Name(),
+        Start = Window.Start,
+        End = Window.End,
+        UniqueUsers = UniqueUsers,
+        Frames = Frames,
+        State = (FrameWindowState)State,
+        StandardError = Math.Round(StandardError, 6),
+        Generation = generation,
+        Version = version,
+    };
 }

@@ -44,6 +44,7 @@ public sealed class FrameTopics(string bootstrap, int partitions)
         var progress = new Dictionary<int, Progress>();
         Read(Kafka.Topics.FramesProgress, partitions, record =>
         {
+            if (!RecordKeys.IsProgress(record.Message.Key)) return false;
             progress[record.Partition] = Progress.Parser.ParseFrom(record.Message.Value);
             return Outcomes(progress.Values) == Produced;
         }, () => $"{Outcomes(progress.Values)} of {Produced} frames counted");
@@ -69,7 +70,7 @@ public sealed class FrameTopics(string bootstrap, int partitions)
         ReadAll(Kafka.Topics.FramesDeadLetter, partitions).GroupBy(r => Encoding.UTF8.GetString(r.Message.Headers.GetLastBytes(DeadLetterHeaders.Reason)))
             .ToDictionary(g => g.Key, g => g.Count());
 
-    private static long Outcomes(IEnumerable<Progress> progress) => progress.Sum(p => p.Outcomes.Counted + p.Outcomes.DeadLettered.Values.Sum());
+    private static long Outcomes(IEnumerable<Progress> progress) => progress.Sum(p => p.Outcomes.Counted + p.Outcomes.Corrected + p.Outcomes.DeadLettered.Values.Sum());
 
     private List<ConsumeResult<byte[]?, byte[]>> ReadAll(string topic, int count)
     {

@@ -18,6 +18,7 @@ public sealed class FramesJobTests
 
     [TestCase(1)]
     [TestCase(3)]
+    [TestCase(8)]
     public async Task Killed_in_the_middle_of_a_year_its_windows_end_as_a_plain_recount(int partitions)
     {
         await using var broker = await TestBroker.StartAsync();

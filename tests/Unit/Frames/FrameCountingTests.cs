@@ -105,7 +105,7 @@ public sealed class FrameCountingTests
             Assert.That(counting.Reasons, Is.EquivalentTo(new Dictionary<string, int> { [DeadLetterReasons.TooLate] = 1 }));
             Assert.That(counting.Last[Window.Of(WindowKind.Minute, 1_000_000)], Is.EqualTo(new WindowResult(Window.Of(WindowKind.Minute, 1_000_000), 2, 2, ResultState.Corrected, 0)));
             Assert.That(counting.Last[Window.Of(WindowKind.Year, 1_000_000)].UniqueUsers, Is.EqualTo(3));
-            Assert.That((counting.Windows.Late, counting.Windows.LateOf(WindowKind.Minute), counting.Windows.LateOf(WindowKind.Day)), Is.EqualTo((1, 1, 0)));
+            Assert.That((counting.Windows.Late, counting.Windows.LateOf(WindowKind.Minute), counting.Windows.LateOf(WindowKind.Day)), Is.EqualTo((2, 2, 0)), "a correction, and the one too late for it");
         });
     }
 
@@ -201,7 +201,7 @@ public sealed class FrameCountingTests
 
         private void Note(Outcome outcome)
         {
-            if (outcome.Kind == OutcomeKind.Counted) Counted++;
+            if (outcome.Kind is OutcomeKind.Counted or OutcomeKind.Corrected) Counted++;
             else if (outcome.Kind == OutcomeKind.DeadLettered) Reasons[outcome.Reason] = Reasons.GetValueOrDefault(outcome.Reason) + 1;
         }
     }

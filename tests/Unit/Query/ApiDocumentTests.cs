@@ -62,6 +62,9 @@ public sealed class ApiDocumentTests
         await _service.HoldFlowAsync();
         await CheckAsync("/flows", "/flows?hour=1");
         await CheckAsync("/flows", "/flows?hour=1&after=0.99&wait=20");
+        await CheckAsync("/frames", "/frames?window=day");
+        await CheckAsync("/frames", "/frames?window=hour");
+        await CheckAsync("/frames/stats", "/frames/stats");
         await CheckAsync("/accounting", "/accounting");
         await CheckAsync("/", "/");
         await CheckAsync("/", "/", ("If-None-Match", "*"));
@@ -69,10 +72,10 @@ public sealed class ApiDocumentTests
         await CheckAsync("/health/ready", "/health/ready");
 
         await using var alone = await QueryServiceOverHttp.StartAsync(withoutRecords: true);
-        foreach (var path in (string[])["/analytics", "/accounting", "/health/ready"])
+        foreach (var target in (string[])["/analytics?timestamp=1", "/frames?window=day", "/frames/stats", "/accounting", "/health/ready"])
         {
-            using var answer = await alone.Http.GetAsync(path == "/analytics" ? "/analytics?timestamp=1" : path);
-            await _api.CheckAsync(path, answer);
+            using var answer = await alone.Http.GetAsync(target);
+            await _api.CheckAsync(target.Split('?')[0], answer);
         }
         await using var limited = await QueryServiceOverHttp.StartAsync("--Overload:ClientRate=1", "--Overload:ClientBurst=1");
         for (var i = 0; i < 2; i++)

@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging;
 using Tally.QueryService.Accounting;
 using Tally.QueryService.Analytics;
 using Tally.QueryService.Flows;
+using Tally.QueryService.Frames;
 using Tally.QueryService.Http;
 using Tally.QueryService.Live;
 using Tally.QueryService.Page;
@@ -62,6 +63,7 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
         builder.Services.AddSingleton<IHourRefill>(new FakeRefill());
         builder.Services.AddSingleton<IProgressRecordSource>(new FakeRecords("redis", withoutRecords));
         builder.Services.AddSingleton<IProgressRecordSource>(new FakeRecords("archive", withoutRecords));
+        builder.Services.AddSingleton<IFrameSource>(new FakeFrames(withoutRecords));
         builder.Services.AddSingleton<IEventLog>(new FakeEventLog());
         builder.Services.AddKeyedSingleton<IEventLog>(PositionRegistration.Flows, new FakeEventLog());
         builder.Services.AddValidatedOptions<ArchiveOptions>(ArchiveOptions.Section);
@@ -69,6 +71,7 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
         builder.Services.AddSingleton<SqlFlowArchive>();
         builder.AddReading();
         builder.AddFlows();
+        builder.AddFrames();
         builder.AddPositions();
         builder.AddLive();
         builder.AddAccounting();
@@ -79,6 +82,7 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
         app.MapLive();
         app.MapPage();
         app.MapFlows();
+        app.MapFrames();
         app.MapAccounting();
         app.MapApiDocument(typeof(AnalyticsEndpoints));
         app.MapHealth();
@@ -150,6 +154,21 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
     private sealed class FakeRecords(string name, bool away) : IProgressRecordSource
     {
         public string Name => name;
+
+        public Task<IReadOnlyList<Progress>> ReadRecordsAsync(CancellationToken cancellation) =>
+            away ? throw new IOException("nobody there") : Task.FromResult<IReadOnlyList<Progress>>([new Progress { Generation = 1, PartitionCount = 1, NextOffset = 3, AsOfMs = 1, SinceMs = 1 }]);
+    }
+
+    /// <summary>Five minutes of frames, a window each.</summary>
+    private sealed class FakeFrames(bool away) : IFrameSource
+    {
+        public Task<FramePage> ReadAsync(string kind, long from, long to, int? generation, int rows, CancellationToken cancellation)
+        {
+            if (away) throw new IOException("nobody there");
+            var windows = Enumerable.Range(0, 5).Select(n => new FrameWindow { Kind = kind, Start = 1_468_244_340 + (60 * n), End = 1_468_244_400 + (60 * n), UniqueUsers = n, Frames = 2 * n });
+            var progress = new SourceProgress(1, [new PartitionProgress(1, 0, 1, 1, 0)]);
+            return Task.FromResult(new FramePage(1, progress, [.. windows.Where(w => w.Start >= from && w.Start < to).Take(rows)]));
+        }
 
         public Task<IReadOnlyList<Progress>> ReadRecordsAsync(CancellationToken cancellation) =>
             away ? throw new IOException("nobody there") : Task.FromResult<IReadOnlyList<Progress>>([new Progress { Generation = 1, PartitionCount = 1, NextOffset = 3, AsOfMs = 1, SinceMs = 1 }]);

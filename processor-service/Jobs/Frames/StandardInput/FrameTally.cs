@@ -74,7 +74,7 @@ public sealed class FrameTally : IDisposable
 
     public void Dispose() => _windows.Dispose();
 
-    private double Rate(long late) => _windows.Counted == 0 ? 0 : Math.Round((double)late / _windows.Counted, 9);
+    private double Rate(long late) => _read == 0 ? 0 : Math.Round((double)late / _read, 9);
 
     private IReadOnlyList<WindowResult> Take()
     {

@@ -1,0 +1,22 @@
+using System.Globalization;
+using Tally.Bench.Frames;
+using Tally.Shared.Kafka;
+
+// The frames job measured: `count` runs the engine with it, `grow` makes a topic of larger frames, `scan` and `forms` take the reading of a frame alone,
+// `lateness` counts one stream with several latenesses. Each prints one line a figure.
+NativeKafkaLibrary.Load();
+return args switch
+{
+    ["count", var bootstrap, var topic, var expected, var windows, var tail] => Counting.Run(bootstrap, topic, expected, windows, validateTail: tail == "whole"),
+    ["grow", var bootstrap, var from, var to, var bytes] => Growing.Run(bootstrap, from, to, int.Parse(bytes, CultureInfo.InvariantCulture)),
+    ["scan", var file] => Scanning.Run(file),
+    ["forms", var file] => Forms.Run(file),
+    ["lateness", var count, var seed] => Lateness.Run(int.Parse(count, CultureInfo.InvariantCulture), int.Parse(seed, CultureInfo.InvariantCulture)),
+    _ => Usage(),
+};
+
+static int Usage()
+{
+    Console.Error.WriteLine("usage: FramesBench count BOOTSTRAP TOPIC EXPECTED.json WINDOWS whole|head | grow BOOTSTRAP FROM TO BYTES | scan FILE.jsonl[.gz] | forms FILE.jsonl[.gz] | lateness COUNT SEED");
+    return 2;
+}

@@ -1,0 +1,54 @@
+using System.Globalization;
+using Confluent.Kafka;
+using Microsoft.Extensions.Options;
+using Tally.ProcessorService.Engine;
+using Tally.ProcessorService.Engine.Broker;
+using Tally.Shared.Contracts;
+using Tally.Shared.Hosting;
+using Tally.Shared.Kafka;
+
+namespace Tally.ProcessorService.Jobs.Frames.Topic;
+
+/// <summary>
+/// <c>frames-reset [--from seconds]</c>: the frames are counted again from the beginning of the topic, or from what came into it at that Unix second. Prints
+/// the generation that <c>Frames:Generation</c> has to name from then on.
+/// </summary>
+public static class FramesResetCommand
+{
+    public const string Verb = "frames-reset";
+
+    /// <returns>Exit code.</returns>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        try
+        {
+            var from = From(args);
+            var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = [], ContentRootPath = AppContext.BaseDirectory });
+            builder.Logging.SetMinimumLevel(LogLevel.Error);
+            builder.Services.AddValidatedOptions<KafkaOptions>(KafkaOptions.Section);
+            builder.Services.AddValidatedOptions<HashKeyOptions>(HashKeyOptions.Section);
+            builder.Services.AddValidatedOptions<ProcessorOptions>(ProcessorOptions.Section);
+            await using var app = builder.Build();
+            var options = app.Services.GetRequiredService<IOptions<ProcessorOptions>>().Value;
+            using var reset = new FramesReset(
+                app.Services.GetRequiredService<IOptions<KafkaOptions>>().Value, options.For(FramesJob.JobName),
+                app.Services.GetRequiredService<IOptions<HashKeyOptions>>().Value.CreateHasher(), TimeProvider.System,
+                app.Services.GetRequiredService<ILoggerFactory>());
+            Console.WriteLine(await reset.RunAsync(from, CancellationToken.None).ConfigureAwait(false));
+            return 0;
+        }
+        catch (Exception e) when (ServiceRun.Sentence(e) is not null || e is SessionEndException or KafkaException)
+        {
+            await Console.Error.WriteLineAsync($"{Verb}: {ServiceRun.Sentence(e) ?? e.Message.ReplaceLineEndings(" ")}").ConfigureAwait(false);
+            return e is SessionEndException or KafkaException ? ServiceRun.Failed : ServiceRun.WrongConfiguration;
+        }
+    }
+
+    private static long? From(string[] args) => args switch
+    {
+        [] => null,
+        ["--from", var text] when long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= FrameScanner.LastSecond => seconds,
+        ["--from", _] => throw new ConfigurationException("--from must be Unix seconds: a whole number, digits only."),
+        _ => throw new ConfigurationException($"unknown argument: the form is {Verb} [--from seconds]."),
+    };
+}

@@ -1,0 +1,68 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Confluent.Kafka;
+using Tally.Tests.Support;
+using Tally.Tests.Support.LocalBroker;
+
+namespace Tally.Tests.EndToEnd.Colours;
+
+/// <summary>More colours than memory, in a process whose collector may have 64 MB. `make chaos-colours` sends ten million.</summary>
+public sealed class ColourAgeingTests
+{
+    private static readonly int Events = int.TryParse(Environment.GetEnvironmentVariable("COLOUR_EVENTS"), out var events) ? events : 300_000;
+
+    [Test]
+    public async Task Oldest_segments_go_and_are_counted_and_nothing_runs_out_of_memory()
+    {
+        if (!NativeKafkaForTests.TryLoad()) Assert.Ignore("librdkafka is not installed.");
+        await using var pipeline = await Pipeline.StartAsync(new Dictionary<string, string>
+        {
+            ["DOTNET_GCHeapHardLimit"] = "0x4000000",
+            // The fewer come, the smaller the part they may take: something has to go.
+            ["ColourSets__MemoryShare"] = Events < 5_000_000 ? "0.01" : "0.25",
+        });
+        Send(pipeline);
+        JsonElement stats = default;
+        await Eventually.HoldsAsync($"{Events} events are read", TimeSpan.FromSeconds(300), async () =>
+        {
+            using var answer = await pipeline.Http.GetAsync(pipeline.QueryAt("/events/get-stats"));
+            if (!answer.IsSuccessStatusCode) return false;
+            stats = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+            return stats.GetProperty("events_read").GetInt64() == Events;
+        });
+        await TestContext.Out.WriteLineAsync(stats.GetRawText());
+        var held = stats.GetProperty("events_held").EnumerateObject().Sum(c => c.Value.GetInt64());
+        Assert.Multiple(() =>
+        {
+            Assert.That(pipeline.Processor.Running, () => pipeline.Processor.Log);
+            Assert.That(stats.GetProperty("events_aged_out").GetInt64(), Is.Positive.And.EqualTo(Events - held));
+            Assert.That(stats.GetProperty("bytes_held").GetInt64(), Is.LessThan(stats.GetProperty("memory_budget_bytes").GetInt64()));
+            Assert.That(stats.GetProperty("segments").GetProperty("dropped").GetInt64(), Is.Positive);
+        });
+    }
+
+    private static void Send(Pipeline pipeline)
+    {
+        using var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = pipeline.Bootstrap, LingerMs = 20, QueueBufferingMaxKbytes = 65_536 }).Build();
+        var random = new Random(1);
+        for (var n = 0; n < Events; n++)
+        {
+            // Wide apart, so that each takes several bytes.
+            var value = string.Create(CultureInfo.InvariantCulture, $"{"RGB"[random.Next(3)]}_{(n * 500_000_000_000L) + random.NextInt64(500_000_000_000)}");
+            while (true)
+            {
+                try
+                {
+                    producer.Produce(new TopicPartition("events", n % 3), new Message<Null, byte[]> { Value = Encoding.ASCII.GetBytes(value) });
+                    break;
+                }
+                catch (ProduceException<Null, byte[]> e) when (e.Error.Code == ErrorCode.Local_QueueFull)
+                {
+                    producer.Poll(TimeSpan.FromMilliseconds(20));
+                }
+            }
+        }
+        Assert.That(producer.Flush(TimeSpan.FromSeconds(60)), Is.Zero);
+    }
+}

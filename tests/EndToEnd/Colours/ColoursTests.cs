@@ -1,0 +1,109 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Confluent.Kafka;
+using Tally.Tests.Support;
+using Tally.Tests.Support.LocalBroker;
+
+namespace Tally.Tests.EndToEnd.Colours;
+
+/// <summary>Colours from the topic to both calls, with bad values and the processor killed with -9.</summary>
+public sealed class ColoursTests
+{
+    private Pipeline _pipeline = null!;
+
+    [OneTimeSetUp]
+    public async Task StartAsync()
+    {
+        if (!NativeKafkaForTests.TryLoad()) Assert.Ignore("librdkafka is not installed.");
+        _pipeline = await Pipeline.StartAsync();
+    }
+
+    [OneTimeTearDown]
+    public async Task StopAsync()
+    {
+        if (_pipeline is null) return;
+        if (TestContext.CurrentContext.Result.FailCount > 0) await TestContext.Out.WriteLineAsync(_pipeline.Logs);
+        await _pipeline.DisposeAsync();
+    }
+
+    [Test, Order(1)]
+    public async Task Sets_are_found_whatever_stream_carries_which_colour_and_in_any_order()
+    {
+        Send("B_30", "G_20", "R_10", "R_40", "G_50", "G_15", "B_45", "R_35", "nonsense", "B_7");
+        var stats = await StatsAsync(s => Number(s, "events_read") == 9);
+        Assert.Multiple(() =>
+        {
+            // 10-15-30 or 10-20-30, and 35 or 40 has no green before 45: only one set.
+            Assert.That(Number(stats, "valid_sets"), Is.EqualTo(1));
+            Assert.That(Number(stats, "events_dead_lettered"), Is.EqualTo(1));
+            Assert.That(stats.GetProperty("events_held").GetProperty("r").GetInt64(), Is.EqualTo(3));
+        });
+        Send("G_41", "B_60");
+        await StatsAsync(s => Number(s, "valid_sets") == 3);
+        var sets = await SetsAsync("startTime=11&endTime=40");
+        Assert.That(sets.Select(s => s.Red), Is.EqualTo(new[] { 35L, 40L }));
+        Assert.That(sets.All(s => s.Red <= s.Green && s.Green <= s.Blue));
+    }
+
+    [Test, Order(2)]
+    public async Task A_range_that_is_none_is_refused()
+    {
+        foreach (var query in (string[])["startTime=x", "endTime=1.5", "startTime=1&startTime=2", "from=1"])
+            Assert.That((await _pipeline.Http.GetAsync(_pipeline.QueryAt($"/events/get-sets?{query}"))).StatusCode, Is.EqualTo(HttpStatusCode.BadRequest), query);
+    }
+
+    [Test, Order(3)]
+    public async Task After_a_kill_9_the_held_events_come_back_from_the_topic()
+    {
+        Send([.. Enumerable.Range(0, 90_000).Select(n => $"{"RGB"[n % 3]}_{1_000_000 + n}")]);
+        await StatsAsync(s => Number(s, "valid_sets") == 30_003);
+        var before = await SetsAsync("");
+        await _pipeline.Processor.KillAsync();
+        using (var away = await _pipeline.Http.GetAsync(_pipeline.QueryAt("/events/get-stats")))
+            Assert.That((away.StatusCode, away.Headers.RetryAfter?.Delta), Is.EqualTo((HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(1))));
+        _pipeline.Processor.Start();
+        var stats = await StatsAsync(s => Number(s, "valid_sets") == 30_003);
+        Assert.Multiple(() =>
+        {
+            Assert.That(Number(stats, "events_read"), Is.EqualTo(90_011));
+            Assert.That(Number(stats, "events_dead_lettered"), Is.EqualTo(1));
+            Assert.That(Number(stats, "events_aged_out"), Is.Zero);
+            Assert.That(stats.GetProperty("segments").GetProperty("retired").GetInt64(), Is.GreaterThanOrEqualTo(2));
+        });
+        Assert.That(await SetsAsync(""), Is.EqualTo(before));
+    }
+
+    private void Send(params string[] values)
+    {
+        using var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = _pipeline.Bootstrap, LingerMs = 5 }).Build();
+        for (var n = 0; n < values.Length; n++)
+            producer.Produce(new TopicPartition("events", n % 3), new Message<Null, byte[]> { Value = Encoding.UTF8.GetBytes(values[n]) });
+        Assert.That(producer.Flush(TimeSpan.FromSeconds(30)), Is.Zero);
+    }
+
+    private async Task<JsonElement> StatsAsync(Func<JsonElement, bool> holds)
+    {
+        JsonElement stats = default;
+        var last = "";
+        await Eventually.HoldsAsync($"the stats are as expected", TimeSpan.FromSeconds(40), async () =>
+        {
+            using var answer = await _pipeline.Http.GetAsync(_pipeline.QueryAt("/events/get-stats"));
+            last = await answer.Content.ReadAsStringAsync();
+            if (!answer.IsSuccessStatusCode) return false;
+            stats = JsonDocument.Parse(last).RootElement;
+            return holds(stats);
+        });
+        return stats;
+    }
+
+    private async Task<List<(long Red, long Green, long Blue)>> SetsAsync(string query)
+    {
+        var json = await _pipeline.Http.GetStringAsync(_pipeline.QueryAt($"/events/get-sets?{query}"));
+        return [.. JsonDocument.Parse(json).RootElement.GetProperty("sets").EnumerateArray().Select(s => (Timestamp(s, "r"), Timestamp(s, "g"), Timestamp(s, "b")))];
+    }
+
+    private static long Timestamp(JsonElement set, string colour) => set.GetProperty(colour).GetProperty("timestamp").GetInt64();
+
+    private static long Number(JsonElement stats, string name) => stats.GetProperty(name).GetInt64();
+}
