@@ -136,5 +136,8 @@ internal sealed class Workload(string bootstrap)
         IsolationLevel = IsolationLevel.ReadCommitted,
         ConsumeResultFields = "none",
         FetchWaitMaxMs = 100,
+        // Room for all here too: with a full queue the client stops asking and looks again by the second.
+        QueuedMinMessages = 1_000_000,
+        QueuedMaxMessagesKbytes = 1_000_000,
     };
 }
