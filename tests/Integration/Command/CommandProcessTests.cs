@@ -61,6 +61,44 @@ public sealed class CommandProcessTests : CommandFixture
         Assert.That(command.Running);
     }
 
+    [Test]
+    public async Task The_largest_batch_passes_through_a_heap_smaller_than_its_body()
+    {
+        const int heapMiB = 24;
+        await using var command = Command(out var http).With(new Dictionary<string, string> { ["DOTNET_GCHeapHardLimit"] = (heapMiB << 20).ToString("x", CultureInfo.InvariantCulture) });
+        using var _ = http;
+        command.Start();
+        await EventsAreTakenAsync(http);
+
+        var bytes = await PostAsync(http, 100_000);
+
+        await TestContext.Out.WriteLineAsync($"a batch of {bytes >> 20} MiB; command-service held {MemoryKiB(command, "VmHWM:") >> 10} MiB at the most, all told");
+        Assert.That(bytes, Is.GreaterThan(heapMiB << 20), "the heap could hold the body");
+        Assert.That(command.Running);
+
+        static async Task<long> PostAsync(HttpClient http, int items)
+        {
+            var padding = new string('x', 200);
+            var body = new MemoryStream();
+            await using (var writer = new StreamWriter(body, leaveOpen: true))
+            {
+                for (var n = 0; n < items; n++)
+                    await writer.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $$"""{"timestamp":{{n}},"user":"{{padding}}{{n}}","event":"click","id":"{{n}}"}"""));
+            }
+            var length = body.Position;
+            body.Position = 0;
+            using var content = new StreamContent(body);
+            content.Headers.ContentType = new("application/x-ndjson");
+            using var answer = await http.PostAsync(new Uri("/analytics/batch", UriKind.Relative), content);
+            Assert.That(await answer.Content.ReadAsStringAsync(), Does.Contain($"\"accepted\":{items}"));
+            return length;
+        }
+    }
+
+    private static long MemoryKiB(ServiceProcess process, string name) => long.Parse(
+        File.ReadLines($"/proc/{process.Id}/status").Single(l => l.StartsWith(name, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        CultureInfo.InvariantCulture);
+
     private ServiceProcess Command(out HttpClient http)
     {
         var port = FreePort.Next().ToString(CultureInfo.InvariantCulture);
