@@ -20,9 +20,16 @@ public sealed class Pipeline : IAsyncDisposable
     /// <param name="realKafka">Apache Kafka in local-broker's place.</param>
     /// <param name="brokerOptions">Further options of local-broker.</param>
     public Pipeline(IReadOnlyDictionary<string, string>? settings = null, bool realKafka = false, string[]? brokerOptions = null)
+        : this(settings, realKafka, null, brokerOptions)
+    {
+    }
+
+    private Pipeline(IReadOnlyDictionary<string, string>? settings, bool realKafka, RealKafka? cluster, string[]? brokerOptions)
     {
         if (!RedisIsHere()) Assert.Ignore("redis-server is not on the PATH: the pipeline needs it.");
         foreach (var name in (string[])["broker", "redis", "command", "processor", "materializer", "query", "door"]) _ports[name] = FreePort.Next();
+        Bootstrap = cluster?.Bootstrap ?? $"127.0.0.1:{_ports["broker"]}";
+        Archive = $"Data Source={Path.Combine(_folder.FullName, "archive.db")}";
         var keyFile = Path.Combine(_folder.FullName, "hash.key");
         File.WriteAllText(keyFile, string.Concat(Enumerable.Repeat("0123456789abcdef", 4)));
 
@@ -36,11 +43,11 @@ public sealed class Pipeline : IAsyncDisposable
         var stores = new Dictionary<string, string>(kafka)
         {
             ["Redis__Endpoints"] = $"127.0.0.1:{_ports["redis"]}",
-            ["Archive__ConnectionString"] = $"Data Source={Path.Combine(_folder.FullName, "archive.db")}",
+            ["Archive__ConnectionString"] = Archive,
         };
 
-        Broker = realKafka
-            ? new RealKafka(_ports["broker"])
+        Broker = cluster is not null ? cluster
+            : realKafka ? new RealKafka(_ports["broker"])
             : ServiceProcess.Of("local-broker", "LocalBroker", new Dictionary<string, string>(),
                 ["--data", Path.Combine(_folder.FullName, "broker"), "--port", Port("broker"), .. brokerOptions ?? []]);
         Redis = new ServiceProcess("redis", "redis-server",
@@ -57,7 +64,10 @@ public sealed class Pipeline : IAsyncDisposable
         });
     }
 
-    public string Bootstrap => $"127.0.0.1:{_ports["broker"]}";
+    public string Bootstrap { get; }
+
+    /// <summary>Connection string of the archive, a SQLite file.</summary>
+    public string Archive { get; }
 
     public int RedisPort => _ports["redis"];
 
@@ -91,9 +101,14 @@ public sealed class Pipeline : IAsyncDisposable
     public string Logs => string.Join("\n", ((IKillable[])[Broker, Redis, Topics, .. Services, .. _further]).Select(p => p.Log));
 
     /// <summary>Starts everything and waits until all of it is ready.</summary>
-    public static async Task<Pipeline> StartAsync(IReadOnlyDictionary<string, string>? settings = null, bool realKafka = false, string[]? brokerOptions = null)
+    public static Task<Pipeline> StartAsync(IReadOnlyDictionary<string, string>? settings = null, bool realKafka = false, string[]? brokerOptions = null) =>
+        StartAsync(new Pipeline(settings, realKafka, brokerOptions));
+
+    /// <summary>The same on brokers of the test's own, which the pipeline starts and ends.</summary>
+    public static Task<Pipeline> StartAsync(IReadOnlyDictionary<string, string> settings, RealKafka cluster) => StartAsync(new Pipeline(settings, false, cluster, null));
+
+    private static async Task<Pipeline> StartAsync(Pipeline pipeline)
     {
-        var pipeline = new Pipeline(settings, realKafka, brokerOptions);
         try
         {
             pipeline.Broker.Start();
