@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo frames-stdin watch-frames frames-reset feed-flows feed-colours feed-frames chaos-flows chaos-reads test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes rebuild bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin watch-frames frames-reset feed-flows feed-colours feed-frames chaos-flows chaos-reads chaos-backlog chaos-overload chaos-kafka bench-reads test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes rebuild bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -66,6 +66,18 @@ simulate: ## the engine with broker, disk and power failing by seed (SEEDS=10000
 
 chaos-reads: ## Redis and PostgreSQL killed, stopped, emptied, slow, read-only under 2,500 GETs a second; prints error rate and p99 of each phase (SECONDS_EACH=10 SEED=n)
 	@CHAOS_READS_SECONDS=$${SECONDS_EACH:-10} HANG_TIMEOUT=15m SUITES=Integration FILTER=ReadChaosTests deploy/test.sh; code=$$?; grep -E '^ *(seed|\|) ' artifacts/test-logs/Integration.log; exit $$code
+
+chaos-backlog: ## a million aggregates drained by a materializer into Redis and the archive, Redis standing still for a while (BACKLOG=1000000)
+	@BACKLOG=$${BACKLOG:-1000000} HANG_TIMEOUT=15m SUITES=EndToEnd FILTER=BacklogTests deploy/test.sh; code=$$?; grep -E '^ *[0-9]+ aggregates' artifacts/test-logs/EndToEnd.log; exit $$code
+
+chaos-overload: ## more clients than the ingest can serve: p99 of what is accepted, memory, every 204 counted, recovery (SECONDS_EACH=10; needs wrk)
+	@bench/overload.sh
+
+bench-reads: ## GETs from memory, Redis, archive, caches of clients and of nginx, and a refill of 10,000 hours (SECONDS_EACH=3; needs wrk)
+	@bench/reads.sh
+
+chaos-kafka: ## the whole on three brokers of Apache Kafka, six partitions kept by all of them, each killed once under load
+	@OWN_KAFKA=3 HANG_TIMEOUT=10m SUITES=EndToEnd FILTER=OwnKafkaTests deploy/test.sh; code=$$?; grep -E '^ *seed' artifacts/test-logs/EndToEnd.log; exit $$code
 
 own-writes: ## writes read back with Tally-Position over two instances of every service, Redis emptied midway (PAIRS=10000 SEED=n)
 	@PAIRS=$${PAIRS:-10000} HANG_TIMEOUT=15m SUITES=EndToEnd FILTER=OwnWritesTests deploy/test.sh
