@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A backlog worked off by Tally, by a plain consumer and by the peers of ../shared/peers, in turns on one broker: bench/processing.sh [EVENTS] [ZIPF] [local|kafka]
+# (TURNS=1, ONLY_OURS=1 leaves the peers out, BUDGET_MB=48 is Tally's State:MemoryBudget in MiB)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/.." && pwd)
@@ -12,7 +13,7 @@ export KAFKA_BOOTSTRAP=127.0.0.1:$KAFKA_PORT
 [ -x "$peers" ] || { echo "processing: there is no shared/peers beside the repository" >&2; exit 1; }
 
 dotnet build "$here/Processing" -c Release -v quiet --nologo > /dev/null
-ours="dotnet $root/artifacts/bin/Processing/release/Tally.ProcessingBench.dll"
+ours="timeout 300 dotnet $root/artifacts/bin/Processing/release/Tally.ProcessingBench.dll"
 if [ "$broker" = kafka ]; then
   trap '"$kafka" destroy > /dev/null 2>&1; rm -rf -- "$data"' EXIT
   "$kafka" start > "$data/start.log" 2>&1
@@ -28,7 +29,7 @@ echo "$events events, zipf $zipf, $broker"
 for turn in $(seq 1 "${TURNS:-1}"); do
   $ours read "$KAFKA_BOOTSTRAP" events one
   $ours read "$KAFKA_BOOTSTRAP" events batch
-  $ours count "$KAFKA_BOOTSTRAP" events "$data/expected.json"
+  $ours count "$KAFKA_BOOTSTRAP" events "$data/expected.json" "${BUDGET_MB:-48}"
   [ -n "${ONLY_OURS:-}" ] || "$peers" flink --topic events --expect-events "$events" --expected "$data/expected.json" 2> /dev/null | grep peer= || true
   [ -n "${ONLY_OURS:-}" ] || "$peers" kafka-streams --topic events --expect-events "$events" --expected "$data/expected.json" --seen chunks 2> /dev/null | grep peer= || true
   [ -n "${ONLY_OURS:-}" ] || "$peers" kafka-streams --topic events --expect-events "$events" --expected "$data/expected.json" --seen pairs 2> /dev/null | grep peer= || true

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Confluent.Kafka;
@@ -20,7 +22,11 @@ namespace Tally.Bench.Processing;
 /// </summary>
 public static class Counting
 {
-    public static int Run(string bootstrap, string topic, string expectedFile)
+    /// <param name="bootstrap">The broker.</param>
+    /// <param name="topic">The backlog.</param>
+    /// <param name="expectedFile">The generator's.</param>
+    /// <param name="megabytes">State:MemoryBudget.</param>
+    public static int Run(string bootstrap, string topic, string expectedFile, int megabytes)
     {
         var expected = Expected(expectedFile);
         var all = expected.Values.Sum(hour => hour.Clicks + hour.Impressions);
@@ -37,11 +43,21 @@ public static class Counting
         var folder = Directory.CreateTempSubdirectory("tally-processing-bench-");
         using var stop = new CancellationTokenSource();
         var (seconds, found) = (0d, new Dictionary<long, (long, long, long)>());
+        var (commits, committing) = (0, 0d);
+        using var meter = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Name == "tally.processor.commit.duration") listener.EnableMeasurementEvents(instrument);
+            },
+        };
+        meter.SetMeasurementEventCallback<double>((_, took, _, _) => (commits, committing) = (commits + 1, committing + took));
+        meter.Start();
         try
         {
             var options = new ProcessorOptions { StaticMembership = false, Group = run, TransactionalIdPrefix = run };
             var status = new EngineStatus(TimeProvider.System);
-            using var store = new StateStore(new StateOptions { Directory = folder.FullName }, "bench", new LocalFiles(), new ThreadWorker(), TimeProvider.System, NullLogger.Instance);
+            using var store = new StateStore(new StateOptions { Directory = folder.FullName, MemoryBudget = (long)megabytes << 20 }, "bench", new LocalFiles(), new ThreadWorker(), TimeProvider.System, NullLogger.Instance);
             using var broker = new KafkaBroker(kafka, options, status, TimeProvider.System, NullLogger<KafkaBroker>.Instance);
             var job = new HourlyAnalyticsJob(kafka.Topics, new UserHasher(new byte[32]), 1, options.ChunkHashes, store);
             var reader = new Thread(() =>
@@ -64,7 +80,7 @@ public static class Counting
             admin.DeleteTopicsAsync([kafka.Topics.Hours, kafka.Topics.Changelog, kafka.Topics.DeadLetter]).GetAwaiter().GetResult();
         }
         var right = expected.Count == found.Count && expected.All(hour => found.TryGetValue(hour.Key, out var counts) && counts == hour.Value);
-        Line.Print("peer=tally", all, seconds, $" correct={(right ? "true" : "false")}");
+        Line.Print("peer=tally", all, seconds, string.Create(CultureInfo.InvariantCulture, $" commits={commits} committing_ms={committing * 1000:F0} correct={(right ? "true" : "false")}"));
         return right ? 0 : 1;
     }
 
@@ -90,7 +106,7 @@ public static class Counting
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(file));
         return json.RootElement.GetProperty("windows").EnumerateObject().ToDictionary(
-            window => long.Parse(window.Name, System.Globalization.CultureInfo.InvariantCulture) / Hours.MillisecondsPerHour,
+            window => long.Parse(window.Name, CultureInfo.InvariantCulture) / Hours.MillisecondsPerHour,
             window => (window.Value.GetProperty("clicks").GetInt64(), window.Value.GetProperty("impressions").GetInt64(), window.Value.GetProperty("unique_users").GetInt64()));
     }
 }

@@ -6,7 +6,7 @@ using Tally.Shared.Kafka;
 NativeKafkaLibrary.Load();
 return args switch
 {
-    ["count", var bootstrap, var topic, var expected] => Counting.Run(bootstrap, topic, expected),
+    ["count", var bootstrap, var topic, var expected, var megabytes] => Counting.Run(bootstrap, topic, expected, int.Parse(megabytes, CultureInfo.InvariantCulture)),
     ["read", var bootstrap, var topic, "one"] => Reading.Run(bootstrap, topic, batches: false),
     ["read", var bootstrap, var topic, "batch"] => Reading.Run(bootstrap, topic, batches: true),
     _ => Usage(),
@@ -14,7 +14,7 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: ProcessingBench count BOOTSTRAP TOPIC EXPECTED.json | read BOOTSTRAP TOPIC one|batch");
+    Console.Error.WriteLine("usage: ProcessingBench count BOOTSTRAP TOPIC EXPECTED.json BUDGET_MB | read BOOTSTRAP TOPIC one|batch");
     return 2;
 }
 

@@ -6,7 +6,7 @@ using Tally.Shared.Kafka;
 
 namespace Tally.ProcessorService.Engine.Kafka;
 
-/// <summary>The group's consumer. Rebalances run inside <see cref="TryRead"/>; what a handler throws comes out of it.</summary>
+/// <summary>The group's consumer. Rebalances run inside <see cref="IRecordLog.TryRead"/>, with no record in hand; what a handler throws comes out of it.</summary>
 public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
 {
     /// <summary>As an offset: the partition is owned but not read.</summary>
@@ -29,9 +29,7 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
         _topic = topic;
         _instance = instance;
         _listener = listener;
-        Consumer = new ConsumerBuilder<Scratch, Scratch>(config)
-            .SetKeyDeserializer(new ScratchDeserializer())
-            .SetValueDeserializer(new ScratchDeserializer())
+        Consumer = new ConsumerBuilder<Ignore, Ignore>(config)
             .SetLogHandler((_, line) => KafkaClientLog.Take(logger, line))
             .SetErrorHandler((client, error) =>
             {
@@ -42,6 +40,7 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
             .SetPartitionsRevokedHandler((_, partitions) => Tell(listener => listener.Revoked(Numbers(partitions))))
             .SetPartitionsLostHandler((_, partitions) => Tell(listener => listener.Lost(Numbers(partitions))))
             .Build();
+        Begin(config);
         Consumer.Subscribe(topic);
     }
 
@@ -49,20 +48,7 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
 
     public string Topic => _topic;
 
-    protected override IConsumer<Scratch, Scratch> Consumer { get; }
-
-    public override bool TryRead(TimeSpan wait, out LogRecord record)
-    {
-        try
-        {
-            return base.TryRead(wait, out record);
-        }
-        finally
-        {
-            ThrowFaults();
-            PauseUnread();
-        }
-    }
+    protected override IConsumer<Ignore, Ignore> Consumer { get; }
 
     public IReadOnlyList<long?> Committed(IReadOnlyList<int> partitions) => Committed(_topic, partitions);
 
@@ -108,6 +94,19 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
         Consumer.Dispose();
     }
 
+    protected override void Serve()
+    {
+        try
+        {
+            base.Serve();
+        }
+        finally
+        {
+            ThrowFaults();
+            PauseUnread();
+        }
+    }
+
     /// <summary>
     /// Whoever fenced our producer joins the group next if it has our name; then one of the two must end, or they would fence each other for ever.
     /// </summary>
@@ -131,6 +130,8 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
     {
         if (_closed) return;
         _closed = true;
+        // Closing disposes the client, and that waits for every record which is still held.
+        EndReading();
         try
         {
             Consumer.Close();
@@ -142,10 +143,11 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
         }
     }
 
-    private IEnumerable<TopicPartitionOffset> Assigned(IConsumer<Scratch, Scratch> consumer, List<TopicPartition> partitions)
+    private IEnumerable<TopicPartitionOffset> Assigned(IConsumer<Ignore, Ignore> consumer, List<TopicPartition> partitions)
     {
         IReadOnlyList<long>? offsets = null;
         Tell(listener => offsets = listener.Assigned(Numbers(partitions)));
+        Follow(Numbers(partitions));
         // After a fault the session is over; nothing that is read any more is processed.
         if (offsets is [ReadNothing, ..]) _unread = [.. partitions];
         return [.. partitions.Select((p, i) => new TopicPartitionOffset(p, offsets is null || offsets[i] == ReadNothing ? Offset.End : new Offset(offsets[i])))];

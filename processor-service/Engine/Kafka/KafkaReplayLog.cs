@@ -13,19 +13,21 @@ public sealed class KafkaReplayLog : KafkaRecordLog
         : base(topic)
     {
         _topic = topic;
-        Consumer = new ConsumerBuilder<Scratch, Scratch>(config)
-            .SetKeyDeserializer(new ScratchDeserializer())
-            .SetValueDeserializer(new ScratchDeserializer())
-            .LogTo(logger)
-            .Build();
+        Consumer = new ConsumerBuilder<Ignore, Ignore>(config).LogTo(logger).Build();
+        Begin(config);
+        Follow([.. from.Select(at => at.Partition)]);
         Consumer.Assign(from.Select(at => new TopicPartitionOffset(topic, at.Partition, at.Offset)));
     }
 
-    protected override IConsumer<Scratch, Scratch> Consumer { get; }
+    protected override IConsumer<Ignore, Ignore> Consumer { get; }
 
     /// <summary>End of the partition as the last fetch told it, or null before the first.</summary>
     public long? LastKnownEnd(int partition) =>
         Consumer.GetWatermarkOffsets(new TopicPartition(_topic, partition)).High is { IsSpecial: false } end ? end.Value : null;
 
-    public override void Dispose() => Consumer.Dispose();
+    public override void Dispose()
+    {
+        EndReading();
+        Consumer.Dispose();
+    }
 }

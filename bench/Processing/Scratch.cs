@@ -1,6 +1,6 @@
 using Confluent.Kafka;
 
-namespace Tally.ProcessorService.Engine.Kafka;
+namespace Tally.Bench.Processing;
 
 /// <summary>Bytes in a buffer that the next record overwrites.</summary>
 public readonly record struct Scratch(byte[]? Buffer, int Length)
