@@ -139,7 +139,7 @@ public sealed partial class Session : IAssignmentListener
             wait = TimeSpan.Zero;
             Take(record);
         }
-        if (_pacing.IsDue(SinceFirst(), _uncommitted, _drained)
+        if (_pacing.IsDue(SinceFirst(), _uncommitted, _drained && !IsBehind())
             || _deadLetterBytes > DeadLetterBytesMax
             || (_drained && UntilHeartbeat() <= TimeSpan.Zero))
             CommitInHand();
@@ -180,6 +180,16 @@ public sealed partial class Session : IAssignmentListener
     }
 
     private bool IsDue(PartitionTask task) => task.Uncommitted > 0 || (task.AtEnd && UntilHeartbeat(task) <= TimeSpan.Zero);
+
+    /// <summary>Much more is known to be there: the reader ran dry in the middle of a backlog, between two fetches.</summary>
+    private bool IsBehind()
+    {
+        if (SinceFirst() < _options.CommitInterval) return false;
+        var behind = 0L;
+        foreach (var task in _tasks.All)
+            if (_input.LastKnownEnd(task.Partition) is { } end) behind += Math.Max(0, end - task.NextOffset);
+        return behind > _options.PrefetchRecords;
+    }
 
     private TimeSpan SinceFirst() => _uncommitted == 0 ? TimeSpan.Zero : _clock.GetElapsedTime(_firstUncommitted);
 
