@@ -55,7 +55,7 @@ public sealed unsafe class HashList(StateBudget? budget = null) : IDisposable
     {
         if (slots == _slots) return;
         budget?.Take((slots - _slots) * 16L);
-        var larger = slots == 0 ? null : new NativeBytes(slots * 16L);
+        var larger = slots == 0 ? null : new NativeBytes(slots * 16L, zeroed: false);
         if (larger is not null) Items.CopyTo(new Span<UInt128>(larger.Start, slots));
         _memory?.Dispose();
         (_memory, _slots) = (larger, slots);
