@@ -24,12 +24,16 @@ public sealed class AnalyticsTopics(string bootstrap, int partitions)
     public Task CreateAsync() => TopicCreation.EnsureAsync(Kafka, NullLogger.Instance, CancellationToken.None);
 
     /// <summary>Writes events of several hours with retries under the same id and some poison among them.</summary>
-    public void Produce(Random random, int count, int poison = 0)
+    /// <param name="random">Draws them.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="poison">How many of these besides.</param>
+    /// <param name="users">From so many, or a tenth of the events.</param>
+    public void Produce(Random random, int count, int poison = 0, int? users = null)
     {
         using var producer = new ProducerBuilder<byte[]?, byte[]?>(KafkaClientConfig.Producer(Kafka, "test")).Build();
         for (var i = 0; i < count; i++)
         {
-            var (user, hour) = ($"user-{random.Next(count / 10)}", random.Next(6));
+            var (user, hour) = ($"user-{random.Next(users ?? (count / 10))}", random.Next(6));
             var kind = random.Next(4) == 0 ? EventKind.Click : EventKind.Impression;
             var id = random.Next(3) == 0 ? $"id-{random.Next(5)}" : null;
             var made = Events.Hashed(user, (hour * Hours.MillisecondsPerHour) + random.NextInt64(Hours.MillisecondsPerHour), kind, id);
