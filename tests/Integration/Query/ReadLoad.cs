@@ -117,6 +117,8 @@ internal sealed class ReadLoad : IAsyncDisposable
         {
             var seconds = Stopwatch.GetElapsedTime(_begun).TotalSeconds;
             double[] sorted = [.. _latencies.Order()];
+            // A short phase may end before the first read of it does.
+            if (sorted.Length == 0) return $"| {name} | none | | | | | |";
             return string.Create(CultureInfo.InvariantCulture,
                 $"| {name} | {sorted.Length / seconds:F0}/s | {100.0 * _refused / sorted.Length:F2} % | {100.0 * _marked / sorted.Length:F1} % | {At(0.5):F1} ms | {At(0.99):F0} ms | {sorted[^1]:F0} ms |");
 
