@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
 using Tally.Shared.ReadModel;
-using Tally.Tests.Support;
 
 namespace Tally.Tests.Unit.Query.Live;
 
@@ -51,23 +50,6 @@ public sealed partial class PageTests
         using var again = await _service.Http.SendAsync(request);
         Assert.That(again.StatusCode, Is.EqualTo(HttpStatusCode.NotModified));
     }
-
-    [Test]
-    public async Task A_real_browser_shows_the_hour_live_and_the_hours_before_it_as_a_chart()
-    {
-        await using var service = await QueryServiceOverHttp.StartAsync("--Query:CacheFor=00:00:00", "--Live:Every=00:00:00.050");
-        service.Hold(new HourCounts(1234, 5678, 9012));
-        await using var browser = await Browser.OpenAsync(service.Address);
-        await ShowsAsync(browser, "1,234 5,678 9,012 live");
-        await Eventually.HoldsAsync("the chart has a bar of each kind for each of 24 hours", TimeSpan.FromSeconds(20), async () =>
-            await browser.EvaluateAsync("document.querySelectorAll('#chart g:has(title) rect').length") == "72");
-
-        service.Hold(new HourCounts(1235, 5679, 9013));
-        await ShowsAsync(browser, "1,235 5,679 9,013 live");
-    }
-
-    private static Task ShowsAsync(Browser browser, string expected) => Eventually.HoldsAsync($"the page shows {expected}", TimeSpan.FromSeconds(20), async () =>
-        await browser.EvaluateAsync("['unique_users', 'clicks', 'impressions', 'state'].map(id => document.getElementById(id).textContent).join(' ')") == expected);
 
     [GeneratedRegex(@"https?://[\w./]+")]
     private static partial Regex Elsewhere();
