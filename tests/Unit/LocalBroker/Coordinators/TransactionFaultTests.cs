@@ -131,6 +131,25 @@ public sealed class TransactionFaultTests
         Assert.That(broker.Log(0).Plan(0, 1000, true).Aborted, Is.Empty, "as decided and answered: committed");
     }
 
+    [TestCase(0, Description = "the decision")]
+    [TestCase(1, Description = "the marker")]
+    public async Task An_initialisation_gives_no_epoch_before_the_abort_of_the_open_transaction_is_on_the_disk(int flushesBefore)
+    {
+        await using var broker = new TestCoordinators(FlushPolicy.Group);
+        (_, long pid, short epoch) = await broker.InitAsync();
+        broker.Add(pid, epoch);
+        broker.Append(pid, epoch, 0);
+        await broker.State.Flush.WhenDurableAsync();
+        (broker.Disk.FlushesBefore, broker.Disk.OnFlush) = (flushesBefore, new IOException("Input/output error"));
+        Assert.That((await broker.InitAsync()).Error, Is.EqualTo(ErrorCode.ConcurrentTransactions), "to be asked again");
+        broker.Disk.OnFlush = null;
+        await broker.ReopenAsync();
+        Assert.That(await broker.State.Flush.WhenDurableAsync(), Is.True);
+        Assert.That(broker.Log(0).Offsets.LastStable, Is.EqualTo(2));
+        Assert.That(broker.Log(0).Plan(0, 1000, true).Aborted, Has.Count.EqualTo(1));
+        Assert.That(await broker.InitAsync(), Is.EqualTo((ErrorCode.None, pid, (short)(epoch + 2))), "the fenced epoch and the next");
+    }
+
     // What was not flushed is gone.
     private static void PowerCut(string log, long length)
     {
