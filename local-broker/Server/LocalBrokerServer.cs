@@ -139,7 +139,7 @@ public sealed partial class LocalBrokerServer : IAsyncDisposable
         await connection.RunAsync();
     }
 
-    [LoggerMessage(31, LogLevel.Warning, "{Client}: no TLS connection came about: {Reason}")]
+    [LoggerMessage(31, LogLevel.Warning, "{Client}: no TLS connection came about (does the client set security.protocol to SSL or SASL_SSL, and know the CA?): {Reason}")]
     private partial void LogNoTls(EndPoint? client, string reason);
 
     [LoggerMessage(32, LogLevel.Warning, "Listening on {Address} without {Missing}: anybody who reaches this port can read and write everything")]
