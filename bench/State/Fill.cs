@@ -38,7 +38,7 @@ public static class Fill
         var options = new StateOptions { Directory = folder, MemoryBudget = megabytes * 1_000_000 };
         using var store = new StateStore(options, "bench", new LocalFiles(), new ThreadWorker(), TimeProvider.System, NullLogger.Instance);
         var tasks = Enumerable.Range(0, Partitions)
-            .Select(p => new HourlyAnalyticsTask(p, Partitions, 1, 256, new UserHasher(new byte[32]), store)).ToArray();
+            .Select(p => new HourlyAnalyticsTask(p, Partitions, 1, 256, new UserHasher(new byte[32]), store, sketches: Sketches(p))).ToArray();
         foreach (var task in tasks) task.Local!.Load();
         var emitted = Enumerable.Range(0, Partitions).Select(_ => new Discard()).ToArray();
         var expected = new long[hours];
@@ -63,7 +63,7 @@ public static class Fill
             $"fill {order}: {uniques} uniques, {hours} hours, {events} events in {seconds:F1} s = {events / seconds:F0} events/s; peak RSS {Status("VmHWM")} MB "
             + $"with a budget of {megabytes} MB (used {store.Budget.Used / 1_000_000} MB); local files {Bytes() / (double)uniques:F1} bytes a unique at the end, "
             + $"{most:F1} at the most; changelog {emitted.Sum(e => e.ChangelogBytes) / (double)uniques:F1} bytes a unique in {emitted.Sum(e => e.ChangelogRecords)} records; "
-            + $"longest commit {longest.TotalMilliseconds:F0} ms; CPU {Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds:F0} s; hours wrong: {wrong}"));
+            + $"{emitted.Sum(e => e.Sketches)} sketches of {emitted.Sum(e => e.SketchBytes) / 1_000_000} MB; longest commit {longest.TotalMilliseconds:F0} ms; CPU {Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds:F0} s; hours wrong: {wrong}"));
         foreach (var task in tasks) task.Dispose();
         return wrong == 0 ? 0 : 1;
 
@@ -107,8 +107,15 @@ public static class Fill
     private static long Status(string field) =>
         long.Parse(File.ReadLines("/proc/self/status").First(line => line.StartsWith(field, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1000;
 
+    /// <summary>SKETCHES=0 shows what counting costs without them.</summary>
+    private static SketchSender? Sketches(int partition) => Environment.GetEnvironmentVariable("SKETCHES") == "0"
+        ? null
+        : new SketchSender(partition, 1, SketchSender.DefaultInterval, TimeProvider.System);
+
     private sealed class Discard : IEmit
     {
+        public long Sketches { get; private set; }
+        public long SketchBytes { get; private set; }
         public Dictionary<long, long> Uniques { get; } = [];
         public long ChangelogBytes { get; private set; }
         public long ChangelogRecords { get; private set; }
@@ -117,6 +124,12 @@ public static class Fill
         {
             var partial = HourPartial.Parser.ParseFrom(value);
             Uniques[partial.Hour] = partial.UniqueUsers;
+        }
+
+        public void Aside(byte[] key, byte[] value, byte[] type)
+        {
+            Sketches++;
+            SketchBytes += value.Length;
         }
 
         public void Changelog(byte[] key, byte[] value, byte[] type)

@@ -5,9 +5,14 @@ using Tally.Shared.Contracts;
 namespace Tally.ProcessorService.Engine;
 
 /// <summary>Topics of a job. Input partition p yields into partition p of each of the others.</summary>
-public sealed record JobTopics(string Input, string Output, string Changelog, string DeadLetter)
+/// <param name="Input">Read.</param>
+/// <param name="Output">What the job yields, and its progress.</param>
+/// <param name="Changelog">Its state; may be the output.</param>
+/// <param name="DeadLetter">What it could not take.</param>
+/// <param name="Aside">A second output, without progress, if the job has one.</param>
+public sealed record JobTopics(string Input, string Output, string Changelog, string DeadLetter, string? Aside = null)
 {
-    public IEnumerable<string> All => [Input, Output, Changelog, DeadLetter];
+    public IEnumerable<string> All => Aside is null ? [Input, Output, Changelog, DeadLetter] : [Input, Output, Changelog, DeadLetter, Aside];
 }
 
 /// <summary>A job the engine runs: pure logic in, records out.</summary>
@@ -73,6 +78,10 @@ public interface IJobTask : IDisposable
 public interface IEmit
 {
     void Output(byte[] key, byte[] value, byte[] type);
+
+    /// <summary>Writes to the job's second output.</summary>
+    void Aside(byte[] key, byte[] value, byte[] type) => throw new NotSupportedException();
+
     void Changelog(byte[] key, byte[] value, byte[] type);
 
     /// <summary>Removes a key from the changelog.</summary>

@@ -199,6 +199,9 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
     {
         public void Output(byte[] key, byte[] value, byte[] type) => Write(topics.Output, key, value, type, trace);
 
+        // What is sent seldom stands for the events of many batches.
+        public void Aside(byte[] key, byte[] value, byte[] type) => Write(topics.Aside!, key, value, type, []);
+
         public void Changelog(byte[] key, byte[] value, byte[] type) => Write(topics.Changelog, key, value, type, []);
 
         public void ChangelogTombstone(byte[] key) => ChangelogTombstone(partition, key);

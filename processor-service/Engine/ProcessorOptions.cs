@@ -109,6 +109,12 @@ public sealed class ProcessorOptions
     [Range(LeastChunkHashes, 16_384, ErrorMessage = "Processor:ChunkHashes must be from 8 to 16384.")]
     public int ChunkHashes { get; set; } = 256;
 
+    /// <summary>
+    /// An hour's sketch of its users is sent at most so often, 1 second to 1 day; ranges of several hours are estimated from these. While many hours change, less often.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00", ErrorMessage = "Processor:SketchInterval must be from 1 second to 1 day.")]
+    public TimeSpan SketchInterval { get; set; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Events of a partition fetched ahead, about, 100 to 1,000,000.</summary>
     [Range(100, 1_000_000, ErrorMessage = "Processor:PrefetchRecords must be from 100 to 1000000.")]
     public int PrefetchRecords { get; set; } = 20_000;

@@ -67,7 +67,7 @@ public static class ProcessorServices
         return new(
             Options<KafkaOptions>(provider).Topics.OfGeneration(options.Generation), Options<HashKeyOptions>(provider).CreateHasher(), options.Generation,
             streamiz ? ProcessorOptions.LeastChunkHashes : options.ChunkHashes, streamiz || state.Directory.Length == 0 ? null : provider.GetRequiredService<StateStore>(),
-            state.Retention, provider.GetRequiredService<TimeProvider>());
+            state.Retention, provider.GetRequiredService<TimeProvider>(), options.SketchInterval);
     }
 
     private static FlowsJob Flows(IServiceProvider provider) => new(

@@ -1,3 +1,5 @@
+using Tally.Shared.Sketches;
+
 namespace Tally.ProcessorService.State;
 
 /// <summary>
@@ -58,6 +60,14 @@ public sealed unsafe class DistinctSet(StateBudget? budget = null) : IDisposable
         if (_holdsZero) to[at++] = UInt128.Zero;
         for (ulong slot = 0; slot < _length; slot++)
             if (_slots[slot] != UInt128.Zero) to[at++] = _slots[slot];
+    }
+
+    /// <summary>Adds all hashes to a sketch.</summary>
+    public void AddTo(HyperLogLog sketch)
+    {
+        if (_holdsZero) sketch.Add(UInt128.Zero);
+        for (ulong slot = 0; slot < _length; slot++)
+            if (_slots[slot] != UInt128.Zero) sketch.Add(_slots[slot]);
     }
 
     /// <summary>Makes room for <paramref name="count"/> hashes in all, so that none of them makes the table grow.</summary>

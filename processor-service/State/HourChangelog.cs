@@ -67,6 +67,7 @@ public sealed class HourChangelog(int generation, int chunkHashes)
         hour.Impressions = chunk.Impressions;
         hour.Duplicates = chunk.Duplicates;
         hour.LastEventMs = chunk.LastEventMs;
+        hour.SketchedUsers = chunk.SketchedUsers;
     }
 
     private static StateChunk Parse(ReadOnlySpan<byte> value)
@@ -96,6 +97,7 @@ public sealed class HourChangelog(int generation, int chunkHashes)
             Impressions = hour.Impressions,
             Duplicates = hour.Duplicates,
             LastEventMs = hour.LastEventMs,
+            SketchedUsers = hour.SketchedUsers,
             Users = Bytes(users),
             Ids = Bytes(ids),
         };

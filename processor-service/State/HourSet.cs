@@ -1,4 +1,5 @@
 using Tally.ProcessorService.State.Runs;
+using Tally.Shared.Sketches;
 
 namespace Tally.ProcessorService.State;
 
@@ -88,6 +89,16 @@ public sealed class HourSet(long number, StateBudget? budget, RunStore? runs) : 
             _inMemory.Add(hashes[i]);
             isNew?.Invoke(hashes[i]);
         }
+    }
+
+    /// <summary>A sketch of the whole set; of an evicted one that reads the disk. Nothing may be unsettled.</summary>
+    public HyperLogLog Sketch()
+    {
+        var sketch = Count > HyperLogLog.SparseMax ? HyperLogLog.WithRegisters() : new HyperLogLog();
+        _inMemory.AddTo(sketch);
+        if (_isComplete) return sketch;
+        foreach (var hash in runs!.Read(number)) sketch.Add(hash);
+        return sketch;
     }
 
     /// <summary>Copies what does not rest in runs yet, ascending.</summary>

@@ -46,6 +46,13 @@ public sealed class HourState : IDisposable
     /// <summary>What stands in the open chunk is not known here: it must not be written again.</summary>
     public bool LeavesOpenChunk { get; set; }
 
+    /// <summary>Users in the hour's last sketch that was sent, and when that was, in ticks of the engine's clock; null since the start.</summary>
+    public long SketchedUsers { get; set; }
+    public long? SketchedAt { get; set; }
+
+    /// <summary>Another sketch is on its way to be sent.</summary>
+    public bool SketchWaits { get; set; }
+
     /// <summary>Set since the last commit: the changelog must be told / the counts that readers see changed.</summary>
     public bool Touched { get; set; }
     public bool CountsChanged { get; set; }

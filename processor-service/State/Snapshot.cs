@@ -9,7 +9,7 @@ using Tally.Shared.Contracts;
 namespace Tally.ProcessorService.State;
 
 /// <summary>
-/// The file that makes runs a snapshot (format 1): the changelog position and progress it belongs to, the counts of every hour, the
+/// The file that makes runs a snapshot (format 2; format 1 knew no sketches): the changelog position and progress it belongs to, the counts of every hour, the
 /// dropped hours, the leaves with the names and CRCs of their runs, and a SHA-256 of all that. Written aside and renamed.
 /// </summary>
 public sealed record Snapshot(
@@ -19,7 +19,8 @@ public sealed record Snapshot(
     public const string FileName = "snapshot";
     private const string Aside = "snapshot.new";
     private const uint Magic = 0x504e5354; // "TSNP"
-    private const int Version = 1;
+    private const int Version = 2;
+    private const int WithoutSketches = 1;
 
     public static void Write(IStateFiles files, string directory, SnapshotMark mark, PartitionHours hours, RunStore runs)
     {
@@ -73,9 +74,10 @@ public sealed record Snapshot(
         if (!SHA256.HashData(content).AsSpan().SequenceEqual(bytes.AsSpan(content.Length))) throw new InvalidDataException("The snapshot is damaged.");
         using var from = new BinaryReader(new MemoryStream(bytes, 0, content.Length), Encoding.UTF8);
         if (from.ReadUInt32() != Magic) throw new InvalidDataException("The snapshot is of another kind.");
-        if (from.ReadInt32() is not Version and var version) throw new InvalidDataException($"The snapshot has format {version}, this version reads {Version}.");
+        var version = from.ReadInt32();
+        if (version is not (Version or WithoutSketches)) throw new InvalidDataException($"The snapshot has format {version}, this version reads {Version}.");
         var mark = new SnapshotMark(from.ReadString(), from.ReadInt32(), from.ReadInt64(), Progress.Parser.ParseFrom(from.ReadBytes(from.ReadInt32())));
-        var (hours, dropped) = ReadHours(from, budget, runs);
+        var (hours, dropped) = ReadHours(from, version, budget, runs);
         return new Snapshot(mark, hours, dropped, ReadLeaves(from));
     }
 
@@ -89,6 +91,7 @@ public sealed record Snapshot(
             to.Write(hour.Impressions);
             to.Write(hour.Duplicates);
             to.Write(hour.LastEventMs);
+            to.Write(hour.SketchedUsers);
             to.Write(hour.OpenChunk);
             // What the open chunk holds is not written down here: whoever goes on from the snapshot leaves it and opens the next one.
             to.Write(hour.LeavesOpenChunk || hour.WrittenUsers + hour.WrittenIds > 0);
@@ -104,7 +107,7 @@ public sealed record Snapshot(
         }
     }
 
-    private static (List<HourState> Hours, DroppedHours Dropped) ReadHours(BinaryReader from, StateBudget budget, RunStore runs)
+    private static (List<HourState> Hours, DroppedHours Dropped) ReadHours(BinaryReader from, int version, StateBudget budget, RunStore runs)
     {
         var hours = new List<HourState>();
         for (var left = from.ReadInt32(); left > 0; left--)
@@ -115,6 +118,7 @@ public sealed record Snapshot(
                 Impressions = from.ReadInt64(),
                 Duplicates = from.ReadInt64(),
                 LastEventMs = from.ReadInt64(),
+                SketchedUsers = version == WithoutSketches ? 0 : from.ReadInt64(),
                 OpenChunk = from.ReadInt32(),
                 LeavesOpenChunk = from.ReadBoolean(),
             };

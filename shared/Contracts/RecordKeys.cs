@@ -15,6 +15,9 @@ public static class RecordKeys
     /// <summary>Key of a <see cref="HourPartial"/>: <c>hour|partition</c>.</summary>
     public static byte[] HourPartial(long hour, int partition) => Ascii($"{hour}|{partition}");
 
+    /// <summary>Key of a <see cref="Contracts.HourSketch"/>: <c>hour|partition</c>, in a topic of its own.</summary>
+    public static byte[] HourSketch(long hour, int partition) => Ascii($"{hour}|{partition}");
+
     /// <summary>Key of a <see cref="Progress"/> in analytics.hours: <c>progress|partition</c>.</summary>
     public static byte[] Progress(int partition) => Ascii($"progress|{partition}");
 

@@ -14,6 +14,7 @@ public static class RecordTypes
 
     public static readonly byte[] AnalyticsEvent = Encoding.ASCII.GetBytes("analytics-event/1");
     public static readonly byte[] HourPartial = Encoding.ASCII.GetBytes("hour-partial/1");
+    public static readonly byte[] HourSketch = Encoding.ASCII.GetBytes("hour-sketch/1");
     public static readonly byte[] Progress = Encoding.ASCII.GetBytes("progress/1");
     public static readonly byte[] HoursDropped = Encoding.ASCII.GetBytes("hours-dropped/1");
     public static readonly byte[] StateChunk = Encoding.ASCII.GetBytes("state-chunk/1");

@@ -56,7 +56,7 @@ public sealed class TopicNames
         var names = (TopicNames)MemberwiseClone();
         if (generation == 1) return names;
         var ending = string.Create(System.Globalization.CultureInfo.InvariantCulture, $".g{generation}");
-        (names.DeadLetter, names.Changelog, names.Hours) = (DeadLetter + ending, Changelog + ending, Hours + ending);
+        (names.DeadLetter, names.Changelog, names.Hours, names.Sketches) = (DeadLetter + ending, Changelog + ending, Hours + ending, Sketches + ending);
         return names;
     }
 
@@ -67,6 +67,9 @@ public sealed class TopicNames
     [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:DeadLetter " + Rule)][Required(ErrorMessage = "Kafka:Topics:DeadLetter " + Rule)] public string DeadLetter { get; set; } = "analytics.events.dead-letter";
     [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:Changelog " + Rule)][Required(ErrorMessage = "Kafka:Topics:Changelog " + Rule)] public string Changelog { get; set; } = "analytics.changelog";
     [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:Hours " + Rule)][Required(ErrorMessage = "Kafka:Topics:Hours " + Rule)] public string Hours { get; set; } = "analytics.hours";
+
+    /// <summary>Sketches of the hours' users, beside the counts.</summary>
+    [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:Sketches " + Rule)][Required(ErrorMessage = "Kafka:Topics:Sketches " + Rule)] public string Sketches { get; set; } = "analytics.sketches";
 
     /// <summary>Accepted arrays of flows, an array a record.</summary>
     [RegularExpression(Legal, ErrorMessage = "Kafka:Topics:Flows " + Rule)][Required(ErrorMessage = "Kafka:Topics:Flows " + Rule)] public string Flows { get; set; } = "flows";

@@ -45,6 +45,7 @@ public static partial class TopicCreation
         yield return Topic(options.Topics.DeadLetter, retained);
         yield return Topic(options.Topics.Changelog, compacted);
         yield return Topic(options.Topics.Hours, compacted);
+        yield return Topic(options.Topics.Sketches, compacted);
         // An array is one record: as large as the body that command-service takes.
         yield return Topic(options.Topics.Flows, new(retained) { ["max.message.bytes"] = KafkaOptions.FlowArrayBytesMax.ToString(CultureInfo.InvariantCulture) });
         yield return Topic(options.Topics.FlowsDeadLetter, retained);

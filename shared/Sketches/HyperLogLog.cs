@@ -18,6 +18,11 @@ public sealed class HyperLogLog
     /// <summary>Standard error of an estimate relative to the truth, once the sketch is no longer sparse.</summary>
     public const double DenseStandardError = 1.04 / (1 << (Precision / 2));
 
+    /// <summary>
+    /// Standard error of the sparse form, whatever it holds: of n hashes about n²/2^27 share one of its 2^26 places, give or take n/√2^27.
+    /// </summary>
+    public const double SparseStandardError = 8.7e-5;
+
     internal const int Registers = 1 << Precision;
     internal const int SparsePrecision = 26;
     internal const int RankBits = 6;
@@ -34,10 +39,21 @@ public sealed class HyperLogLog
     /// <summary>Standard error relative to the truth; the sparse form's is so small that it is given as 0.</summary>
     public double StandardError => IsSparse ? 0 : DenseStandardError;
 
+    /// <summary>As <see cref="StandardError"/>, and of the sparse form what little it has.</summary>
+    public double RelativeError => IsSparse ? SparseStandardError : DenseStandardError;
+
     /// <summary>Ascending: the index of 26 bits, then the rank of 6.</summary>
     internal ReadOnlySpan<uint> Entries => _sparse.AsSpan(0, _sparseCount);
 
     internal ReadOnlySpan<byte> Ranks => _dense;
+
+    /// <summary>An empty sketch for so many hashes that it will not stay sparse: they need not go through that form first.</summary>
+    public static HyperLogLog WithRegisters()
+    {
+        var sketch = new HyperLogLog();
+        sketch.TurnDense();
+        return sketch;
+    }
 
     /// <param name="hash">Uniformly distributed in its upper 64 bits, as a keyed hash is.</param>
     /// <returns>False when the sketch holds as much already.</returns>

@@ -26,6 +26,7 @@ public sealed class HourlyAnalyticsTask : IJobTask
     private readonly PartitionHours? _memory;
     private readonly HourChangelog _changelog;
     private readonly HourRetention _retention;
+    private readonly SketchSender? _sketches;
     private readonly List<HourState> _touched = [];
     private readonly List<Deferred> _deferred = [];
     private HourState? _latest;
@@ -36,8 +37,9 @@ public sealed class HourlyAnalyticsTask : IJobTask
 
     public HourlyAnalyticsTask(
         int partition, int partitionCount, int generation, int chunkHashes, UserHasher hasher, StateStore? store = null, TimeSpan? retention = null,
-        TimeProvider? clock = null)
+        TimeProvider? clock = null, SketchSender? sketches = null)
     {
+        _sketches = sketches;
         (_partition, _partitionCount, _generation, _hasher, _store) = (partition, partitionCount, generation, hasher, store);
         _changelog = new HourChangelog(generation, chunkHashes);
         _retention = new HourRetention(generation, retention, clock ?? TimeProvider.System);
@@ -77,6 +79,7 @@ public sealed class HourlyAnalyticsTask : IJobTask
         // Readers of the new generation are told the kept hours with its first commit, or again with the next.
         if (progress.NextOffset < _keptBelow)
             foreach (var hour in Hours.All.Values.Where(hour => hour.Hour < _rebuiltFromHour && !hour.Touched)) Touch(hour).CountsChanged = true;
+        foreach (var hour in Hours.All.Values) _sketches?.Note(hour);
         _late = progress.Counters.TryGetValue(LateCounter, out var late) ? late : 0;
         return progress.KeyFingerprint == _hasher.Fingerprint
             ? null
@@ -128,6 +131,7 @@ public sealed class HourlyAnalyticsTask : IJobTask
 
     public void Emit(long nextOffset, IEmit emit)
     {
+        SendSketches(nextOffset, emit);
         foreach (var hour in _touched)
         {
             if (hour.CountsChanged)
@@ -221,6 +225,21 @@ public sealed class HourlyAnalyticsTask : IJobTask
         if (_local is null) Look();
         else _local.Guard(Look);
         return settled;
+    }
+
+    /// <summary>Before the changelog is written, which remembers what was sent.</summary>
+    private void SendSketches(long nextOffset, IEmit emit)
+    {
+        if (_sketches is null) return;
+        foreach (var hour in _touched) _sketches.Note(hour);
+        while (_sketches.TryTake(out var hour))
+        {
+            // Its state was dropped meanwhile.
+            if (!Hours.All.ContainsKey(hour.Hour)) continue;
+            if (_local is null) _sketches.Send(hour, nextOffset, emit);
+            else _local.Guard(() => _sketches.Send(hour, nextOffset, emit));
+            if (!hour.Touched) Touch(hour);
+        }
     }
 
     private HourState Touch(HourState hour)

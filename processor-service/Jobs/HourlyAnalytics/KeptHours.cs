@@ -76,6 +76,8 @@ public sealed class KeptHours(IBroker broker, TopicNames from, TopicNames to, in
         var chunk = StateChunk.Parser.ParseFrom(record.Value);
         if (chunk.Hour >= rebuiltFrom) return;
         chunk.Generation = generation;
+        // The new generation's readers have none yet.
+        chunk.SketchedUsers = 0;
         Write(to.Changelog, partition, record.Key.ToArray(), chunk, RecordTypes.StateChunk);
     }
 

@@ -7,6 +7,7 @@ using Tally.ProcessorService.State;
 using Tally.ProcessorService.State.Runs;
 using Tally.Shared.Contracts;
 using Tally.Shared.Kafka;
+using Tally.Shared.Sketches;
 
 namespace Tally.Tests.Unit.Processor;
 
@@ -155,6 +156,16 @@ public sealed class Simulation : IDisposable
             .SelectMany(p => Broker.Committed(Names.Hours, p).Where(e => !RecordKeys.IsProgress(e.Key))
                 .GroupBy(e => Encoding.ASCII.GetString(e.Key!)).Select(g => HourPartial.Parser.ParseFrom(g.Last().Value)));
         return partials.GroupBy(h => h.Hour).ToDictionary(g => g.Key, g => (g.Sum(h => h.Clicks), g.Sum(h => h.Impressions), g.Sum(h => h.UniqueUsers)));
+    }
+
+    /// <summary>Users that the newest sketches of each hour say they hold; each sketch must hold about as many.</summary>
+    public Dictionary<long, long> SketchedUsers()
+    {
+        var sketches = Enumerable.Range(0, Partitions).SelectMany(p => Broker.Committed(Names.Sketches, p)
+            .GroupBy(e => Encoding.ASCII.GetString(e.Key!)).Select(g => HourSketch.Parser.ParseFrom(g.Last().Value))).ToList();
+        foreach (var sketch in sketches)
+            if (HyperLogLogFormat.Read(sketch.Sketch.Span).Estimate() != sketch.Users) throw new InvalidDataException($"the sketch of hour {sketch.Hour} lacks users");
+        return sketches.GroupBy(s => s.Hour).ToDictionary(g => g.Key, g => g.Sum(s => s.Users));
     }
 
     public IEnumerable<MemoryBroker.Entry> DeadLetters() => Enumerable.Range(0, Partitions).SelectMany(p => Broker.Committed(Names.DeadLetter, p));

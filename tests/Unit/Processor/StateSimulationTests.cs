@@ -100,8 +100,19 @@ public sealed class StateSimulationTests
         while (!TryRun(simulation))
         {
         }
+        Compare(simulation);
+    }
+
+    private static void Compare(Simulation simulation)
+    {
         if (!simulation.ReadHours().OrderBy(h => h.Key).SequenceEqual(simulation.Oracle.Hours.OrderBy(h => h.Key)))
             throw new InvalidDataException($"the hours are {string.Join(" ", simulation.ReadHours())} instead of {string.Join(" ", simulation.Oracle.Hours)}");
+        // The last sketch of an hour may be due only ten seconds after the one before.
+        while (!simulation.RunUntilIdle(TimeSpan.FromSeconds(12)))
+        {
+        }
+        if (!simulation.SketchedUsers().OrderBy(h => h.Key).SequenceEqual(simulation.Oracle.Hours.Select(h => KeyValuePair.Create(h.Key, h.Value.Users)).OrderBy(h => h.Key)))
+            throw new InvalidDataException($"sketches hold {string.Join(" ", simulation.SketchedUsers())} instead of {string.Join(" ", simulation.Oracle.Hours)}");
         if (simulation.Outcomes() != simulation.Produced) throw new InvalidDataException($"{simulation.Outcomes()} outcomes of {simulation.Produced} records");
         if (simulation.DeadLetters().Count() != simulation.Poison) throw new InvalidDataException("poison was lost or repeated");
     }
