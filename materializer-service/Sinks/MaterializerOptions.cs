@@ -25,6 +25,10 @@ public sealed class MaterializerOptions
     [Required(AllowEmptyStrings = false, ErrorMessage = "Materializer:FramesGroup is empty: set it to the name of the consumer group.")]
     public string FramesGroup { get; set; } = "tally-materializer-frames";
 
+    /// <summary>Consumer group of the archive sink for sketches.</summary>
+    [Required(AllowEmptyStrings = false, ErrorMessage = "Materializer:SketchesGroup is empty: set it to the name of the consumer group.")]
+    public string SketchesGroup { get; set; } = "tally-materializer-sketches";
+
     /// <summary>
     /// Name of this process slot, the same after every restart and unlike that of any other running instance; <c>{host}</c> stands for the host's name.
     /// </summary>
@@ -58,6 +62,10 @@ public sealed class MaterializerOptions
     [Range(1, 50_000, ErrorMessage = "Materializer:FlowBatchRecords must be from 1 to 50000.")]
     public int FlowBatchRecords { get; set; } = 10_000;
 
+    /// <summary>Most sketches the archive sink holds and writes at once, 1 to 1,000; each is 12 KB at the most, and so are those of its day and month.</summary>
+    [Range(1, 1000, ErrorMessage = "Materializer:SketchBatchRecords must be from 1 to 1000.")]
+    public int SketchBatchRecords { get; set; } = 100;
+
     /// <summary>Time limit of one write to Redis.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:00:30", ErrorMessage = "Materializer:RedisTimeout must be from 100 ms to 30 seconds.")]
     public TimeSpan RedisTimeout { get; set; } = TimeSpan.FromSeconds(2);
@@ -83,7 +91,7 @@ public sealed class MaterializerOptions
     {
         if (Generation == 1) return;
         var ending = string.Create(System.Globalization.CultureInfo.InvariantCulture, $".g{Generation}");
-        (RedisGroup, ArchiveGroup) = (RedisGroup + ending, ArchiveGroup + ending);
+        (RedisGroup, ArchiveGroup, SketchesGroup) = (RedisGroup + ending, ArchiveGroup + ending, SketchesGroup + ending);
     }
 }
 
@@ -98,6 +106,9 @@ public sealed class MaterializerOptionsCheck(IOptions<Shared.Archive.ArchiveOpti
             return ValidateOptionsResult.Fail("Materializer:FlowsGroup must differ from the other groups: it reads another topic.");
         if (options.FramesGroup == options.RedisGroup || options.FramesGroup == options.ArchiveGroup || options.FramesGroup == options.FlowsGroup)
             return ValidateOptionsResult.Fail("Materializer:FramesGroup must differ from the other groups: it reads another topic.");
+        if (options.SketchesGroup == options.RedisGroup || options.SketchesGroup == options.ArchiveGroup || options.SketchesGroup == options.FlowsGroup
+            || options.SketchesGroup == options.FramesGroup)
+            return ValidateOptionsResult.Fail("Materializer:SketchesGroup must differ from the other groups: it reads another topic.");
         if (options.ArchiveTimeout <= archive.Value.BusyTimeout)
             return ValidateOptionsResult.Fail($"Materializer:ArchiveTimeout must be more than Archive:BusyTimeout ({archive.Value.BusyTimeout}).");
         return ValidateOptionsResult.Success;

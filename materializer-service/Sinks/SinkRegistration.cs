@@ -23,6 +23,7 @@ public static class SinkRegistration
         services.PostConfigure<MaterializerOptions>(options => options.NameByGeneration());
         AddSink(services, "redis", Redis);
         AddSink(services, "archive", Archive);
+        AddSink(services, SqlSketchStore.StoreName, Sketches);
         AddSink(services, SqlFlowStore.StoreName, Flows);
         AddSink(services, SqlFrameStore.StoreName, Frames);
         services.Configure<HostOptions>(host => host.ServicesStopConcurrently = true);
@@ -44,6 +45,14 @@ public static class SinkRegistration
         return new(new HourPartialKind(), Feeds(provider, topics.OfGeneration(options.Generation).Hours), provider.GetRequiredService<SqlHourStore>(), database.System, "INSERT",
             options.ArchiveGroup, options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(database, cancellation),
             options.BatchRecords);
+    }
+
+    private static SinkProfile<HourSketch> Sketches(IServiceProvider provider, MaterializerOptions options, TopicNames topics)
+    {
+        var database = provider.GetRequiredService<ArchiveDatabase>();
+        return new(new HourSketchKind(), Feeds(provider, topics.OfGeneration(options.Generation).Sketches), provider.GetRequiredService<SqlSketchStore>(), database.System,
+            "INSERT", options.SketchesGroup, options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(database, cancellation),
+            options.SketchBatchRecords);
     }
 
     private static SinkProfile<FlowPartial> Flows(IServiceProvider provider, MaterializerOptions options, TopicNames topics)

@@ -13,6 +13,7 @@ internal static class ArchiveQueries
     public const string Analytics = "analytics";
     public const string Flows = "flows";
     public const string Frames = "frames";
+    public const string Sketches = "sketches";
 
     public static async Task<int> GenerationAsync(DbTransaction transaction, string job) =>
         await transaction.Connection!.ExecuteScalarAsync<int?>(

@@ -23,6 +23,8 @@ public static class ArchiveRegistration
         services.TryAddSingleton<SqlFlowStore>();
         services.TryAddSingleton<SqlFrameArchive>();
         services.TryAddSingleton<SqlFrameStore>();
+        services.TryAddSingleton<SqlSketchStore>();
+        services.TryAddSingleton<IRangeSource, SqlRangeArchive>();
         services.TryAddSingleton<IHourPartialSource>(provider => provider.GetRequiredService<SqlHourArchive>());
         services.AddSingleton<IHourSource>(provider => provider.GetRequiredService<SqlHourArchive>());
         services.AddSingleton<IProgressRecordSource>(provider => provider.GetRequiredService<SqlHourArchive>());

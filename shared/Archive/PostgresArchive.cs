@@ -34,6 +34,8 @@ public sealed class PostgresArchive : ArchiveDatabase, IAsyncDisposable
 
     public override string System => "postgresql";
 
+    public override string Script(string text) => text.Replace(" BLOB ", " BYTEA ", StringComparison.Ordinal);
+
     public override async Task<T> ReadAsync<T>(Func<DbTransaction, Task<T>> work, CancellationToken cancellation)
     {
         try

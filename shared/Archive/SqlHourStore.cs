@@ -25,9 +25,14 @@ public sealed class SqlHourStore(ArchiveDatabase database) : ISinkStore<HourPart
         SqlProgress.ReadPositionsAsync(database, topic, partitions, cancellation);
 
     public Task<SinkBatchResult> WriteAsync(SinkBatch<HourPartial> batch, CancellationToken cancellation) =>
-        new SqlProgress(Name, ArchiveQueries.Analytics).WriteAsync(database, batch, p => (p.Generation, p.Partition), transaction => SqlRows.UpsertAsync(
-            transaction, Partials, NewerPartial,
-            [.. batch.Partials.Select(p => (object[])[p.Generation, p.Hour, p.Partition, p.NextOffset, p.Clicks, p.Impressions, p.UniqueUsers])]), cancellation);
+        new SqlProgress(Name, ArchiveQueries.Analytics).WriteAsync(database, batch, p => (p.Generation, p.Partition), async transaction =>
+        {
+            // What the days gain is told by the rows as they were.
+            await SqlDays.AddAsync(transaction, batch.Partials).ConfigureAwait(false);
+            await SqlRows.UpsertAsync(transaction, Partials, NewerPartial,
+                [.. batch.Partials.Select(p => (object[])[p.Generation, p.Hour, p.Partition, p.NextOffset, p.Clicks, p.Impressions, p.UniqueUsers])])
+                .ConfigureAwait(false);
+        }, cancellation);
 
     public Task<bool> TryPointAsync(int generation, CancellationToken cancellation) => database.WriteAsync(async transaction =>
     {

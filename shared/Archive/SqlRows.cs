@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Tally.Shared.Archive;
 
-/// <summary>Inserts many rows in few statements, so that a remote database is asked once a batch.</summary>
+/// <summary>Reads and inserts many rows in few statements, so that a remote database is asked once a batch.</summary>
 internal static class SqlRows
 {
     /// <summary>Below SQLite's historic limit of 999 parameters.</summary>
@@ -23,6 +23,23 @@ internal static class SqlRows
             command.Transaction = transaction;
             command.CommandText = $"{insert} VALUES {Values(command, chunk)} {conflict}";
             await command.ExecuteNonQueryAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <param name="transaction">Where it happens.</param>
+    /// <param name="select"><c>SELECT … FROM t WHERE (a, b) IN</c></param>
+    /// <param name="keys">Values of each key, all of one length.</param>
+    /// <param name="take">Reads a row that was found.</param>
+    public static async Task FindAsync(DbTransaction transaction, string select, IReadOnlyList<object[]> keys, Action<DbDataReader> take)
+    {
+        if (keys.Count == 0) return;
+        foreach (var chunk in keys.Chunk(ParametersAtMost / keys[0].Length))
+        {
+            await using var command = transaction.Connection!.CreateCommand();
+            command.Transaction = transaction;
+            command.CommandText = $"{select} (VALUES {Values(command, chunk)})";
+            await using var rows = await command.ExecuteReaderAsync().ConfigureAwait(false);
+            while (await rows.ReadAsync().ConfigureAwait(false)) take(rows);
         }
     }
 

@@ -21,6 +21,8 @@ internal sealed class TemporaryArchive : IAsyncDisposable
         Database = Open();
         Reader = new SqlHourArchive(Database);
         Store = new SqlHourStore(Database);
+        Sketches = new SqlSketchStore(Database);
+        Ranges = new SqlRangeArchive(Database);
     }
 
     public string ConnectionString { get; }
@@ -30,6 +32,10 @@ internal sealed class TemporaryArchive : IAsyncDisposable
     public SqlHourArchive Reader { get; }
 
     public SqlHourStore Store { get; }
+
+    public SqlSketchStore Sketches { get; }
+
+    public SqlRangeArchive Ranges { get; }
 
     public bool IsPostgres => _folder is null;
 
