@@ -8,6 +8,7 @@ using Tally.QueryService.Http;
 using Tally.QueryService.Live;
 using Tally.QueryService.Page;
 using Tally.QueryService.Positions;
+using Tally.QueryService.Ranges;
 using Tally.QueryService.Reading;
 using Tally.Shared.Archive;
 using Tally.Shared.Hosting;
@@ -26,6 +27,7 @@ return await ServiceRun.RunAsync("query-service", () =>
     builder.Services.AddRedisView();
     builder.Services.AddArchive();
     builder.AddReading();
+    builder.AddRanges();
     builder.AddFlows();
     builder.AddFrames();
     builder.AddColours();
@@ -38,6 +40,7 @@ return await ServiceRun.RunAsync("query-service", () =>
     app.UseAdmission(app.Services.GetRequiredService<IOptions<QueryOptions>>().Value.MaxRequests);
     app.UseAnalytics();
     app.MapAnalytics();
+    app.MapRanges();
     app.MapLive();
     app.MapPage();
     app.MapFlows();

@@ -12,7 +12,7 @@ public sealed class RebuildTests
     {
         var seed = Environment.TickCount;
         await TestContext.Out.WriteLineAsync($"seed {seed}");
-        await using var pipeline = await Pipeline.StartAsync();
+        await using var pipeline = await Pipeline.StartAsync(new Dictionary<string, string> { ["Processor__SketchInterval"] = "00:00:01" });
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / 3_600_000;
         long[] hours = [0, now - 50, now - 1, now];
         var source = new EventSource(seed);
@@ -42,6 +42,13 @@ public sealed class RebuildTests
         await ReadsRightAsync();
         await PostAsync(500);
         await ReadsRightAsync();
+        var (users, clicks, impressions) = oracle.Over(hour => hour > 0);
+        var total = $$"""
+            "total":{"unique_users":{{users}},"clicks":{{clicks}},"impressions":{{impressions}},"exact":false,
+            """.Trim();
+        await Eventually.HoldsAsync("the new generation has sketches of its own, of all users", TimeSpan.FromSeconds(20), async () =>
+            await pipeline.Http.GetStringAsync(pipeline.QueryAt($"/analytics/range?from={(now - 60) * 3_600_000}&to={(now + 1) * 3_600_000}&step=day")) is var range
+            && range.Contains(total, StringComparison.Ordinal) && range.EndsWith("\"pending_users\":0}}\n", StringComparison.Ordinal));
 
         async Task PostAsync(int count)
         {

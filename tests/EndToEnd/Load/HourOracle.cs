@@ -22,6 +22,13 @@ public sealed class HourOracle
         ? $"unique_users,{h.Users.Count}\nclicks,{h.Clicks}\nimpressions,{h.Impressions}\n"
         : "unique_users,0\nclicks,0\nimpressions,0\n";
 
+    /// <summary>Unique users, clicks and impressions over all of these hours.</summary>
+    public (long Users, long Clicks, long Impressions) Over(Func<long, bool> hours)
+    {
+        var those = _hours.Where(h => hours(h.Key)).Select(h => h.Value).ToList();
+        return (those.SelectMany(h => h.Users).Distinct().LongCount(), those.Sum(h => h.Clicks), those.Sum(h => h.Impressions));
+    }
+
     private sealed class Hour
     {
         public HashSet<string> Users { get; } = [];

@@ -29,7 +29,7 @@ public sealed class ApiDocumentTests
     public async Task Its_examples_work()
     {
         await _service.HoldFlowAsync();
-        foreach (var path in (string[])["/analytics", "/flows"])
+        foreach (var path in (string[])["/analytics", "/analytics/range", "/flows"])
         {
             foreach (var with in _api.Optional("GET", path).Prepend(null))
             {
@@ -49,6 +49,11 @@ public sealed class ApiDocumentTests
         await CheckAsync("/analytics", "/analytics?timestamp=1", ("If-None-Match", "*"));
         await CheckAsync("/analytics", "/analytics?timestamp=x");
         await CheckAsync("/analytics", "/analytics?timestamp=1&after=0.99&wait=20");
+        await CheckAsync("/analytics/range", "/analytics/range?from=0&to=7200000&step=hour");
+        await CheckAsync("/analytics/range", "/analytics/range?from=0&to=7200000");
+        await CheckAsync("/analytics/range", "/analytics/range?from=0&to=7200000&step=day&after=0.99&wait=20");
+        _service.Ranges.Step = _ => throw new IOException("nobody there");
+        await CheckAsync("/analytics/range", "/analytics/range?from=0&to=7200000&step=hour");
         _service.Log.Answer = _ => Task.FromResult(PositionCheck.BeyondEnd);
         await CheckAsync("/analytics", "/analytics?timestamp=1&after=0.99");
         await CheckAsync("/analytics/live", "/analytics/live?x");

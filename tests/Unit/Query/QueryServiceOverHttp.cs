@@ -14,6 +14,7 @@ using Tally.QueryService.Http;
 using Tally.QueryService.Live;
 using Tally.QueryService.Page;
 using Tally.QueryService.Positions;
+using Tally.QueryService.Ranges;
 using Tally.QueryService.Reading;
 using Tally.Shared.Archive;
 using Tally.Shared.Contracts;
@@ -69,7 +70,9 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
         builder.Services.AddValidatedOptions<ArchiveOptions>(ArchiveOptions.Section);
         builder.Services.AddSingleton<ArchiveDatabase, SqliteArchive>();
         builder.Services.AddSingleton<SqlFlowArchive>();
+        builder.Services.AddSingleton<IRangeSource>(new FakeRanges());
         builder.AddReading();
+        builder.AddRanges();
         builder.AddFlows();
         builder.AddFrames();
         builder.AddPositions();
@@ -79,6 +82,7 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
         app.UseAdmission(app.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<QueryOptions>>().Value.MaxRequests);
         app.UseAnalytics();
         app.MapAnalytics();
+        app.MapRanges();
         app.MapLive();
         app.MapPage();
         app.MapFlows();
@@ -90,6 +94,8 @@ public sealed class QueryServiceOverHttp : IAsyncDisposable
         await app.StartAsync();
         return new QueryServiceOverHttp(app, folder);
     }
+
+    public FakeRanges Ranges => (FakeRanges)_app.Services.GetRequiredService<IRangeSource>();
 
     /// <summary>Both sources are fresh and hold these counts for every hour.</summary>
     public void Hold(HourCounts counts)

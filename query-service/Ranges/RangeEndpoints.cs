@@ -1,0 +1,119 @@
+using System.Globalization;
+using Microsoft.Extensions.Options;
+using Tally.QueryService.Analytics;
+using Tally.QueryService.Http;
+using Tally.QueryService.Positions;
+using Tally.QueryService.Reading;
+using Tally.Shared.Hosting;
+using Tally.Shared.ReadModel;
+using Tally.Shared.Sketches;
+
+namespace Tally.QueryService.Ranges;
+
+/// <summary><c>GET /analytics/range?from={ms}&amp;to={ms}&amp;step=hour|day</c>: a series with its total, streamed.</summary>
+public static class RangeEndpoints
+{
+    public const string Path = "/analytics/range";
+
+    public static WebApplicationBuilder AddRanges(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddValidatedOptions<RangeOptions>(RangeOptions.Section);
+        builder.Services.AddSingleton<RangeReader>();
+        builder.Services.AddSingleton<IPositionedSource<RangeAnswer>, RangePositions>();
+        builder.Services.AddSingleton<RangeWatch>();
+        builder.Services.AddSingleton(provider =>
+            ActivatorUtilities.CreateInstance<PositionReader<RangeAnswer>>(provider, provider.GetRequiredService<RangeWatch>()));
+        return builder;
+    }
+
+    public static void MapRanges(this IEndpointRouteBuilder routes) => routes.Map(Path, GetRange);
+
+    private static async Task GetRange(
+        HttpContext context, RangeReader reader, IPositionedSource<RangeAnswer> source, PositionReader<RangeAnswer> positions, IOptions<RangeOptions> options, IOptions<QueryOptions> query, TimeProvider clock)
+    {
+        if (!ReadOnlyCall.IsPlain(context.Request))
+        {
+            await ReadOnlyCall.RefuseAsync(context);
+            return;
+        }
+        var position = context.Request.Headers[WaitRequest.Header];
+        if (!RangeQuery.TryParse(context.Request.QueryString.Value, position, options.Value.MaxDays, out var request, out var problem))
+        {
+            await problem.WriteAsync(context);
+            return;
+        }
+        try
+        {
+            var (answer, refusal) = request.Wait is { } wait
+                ? await positions.ReadAsync(request.Range.From, wait, context.RequestAborted)
+                : (await source.ReadAsync(request.Range.From, context.RequestAborted), null);
+            if (refusal is not null) await PositionProblems.WriteAsync(refusal, context);
+            // Zeros of a partition of which nothing is known say nothing.
+            else if (answer is not { Begin.Progress.Complete: true }) await ReadOnlyCall.NoSourceAsync(context);
+            else await WriteAsync(context, reader, request, answer.Begin, StaleMs(answer, query.Value, clock));
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+        }
+    }
+
+    /// <summary>Age in ms to mark the answer with; null for one that is fresh.</summary>
+    private static long? StaleMs(RangeAnswer answer, QueryOptions query, TimeProvider clock)
+    {
+        var ageMs = clock.GetUtcNow().ToUnixTimeMilliseconds() - answer.Begin.Progress.AsOfMs;
+        return answer.Stale || ageMs > query.FreshWithin.TotalMilliseconds ? Math.Max(1, ageMs) : null;
+    }
+
+    private static async Task WriteAsync(HttpContext context, RangeReader reader, RangeRequest request, RangeBegin begin, long? staleMs)
+    {
+        await using var pages = reader.CountsAsync(begin, request.Range, context.RequestAborted).GetAsyncEnumerator();
+        if (!await TryFirstAsync(pages, context))
+        {
+            await ReadOnlyCall.NoSourceAsync(context);
+            return;
+        }
+        var response = context.Response;
+        if (staleMs is { } ms) response.Headers[AnalyticsEndpoints.StaleHeader] = ms.ToString(CultureInfo.InvariantCulture);
+        response.Headers.CacheControl = staleMs is null ? "no-cache" : "no-store";
+        response.ContentType = "application/json";
+        if (HttpMethods.IsHead(context.Request.Method)) return;
+        try
+        {
+            await WriteAsync(context, reader, request, begin, pages);
+        }
+        catch (Exception) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            // A series that just ended would look whole: the connection breaks instead.
+            context.Abort();
+        }
+    }
+
+    private static async Task<bool> TryFirstAsync(IAsyncEnumerator<(SpanRun, IReadOnlyList<SpanCounts>)> pages, HttpContext context)
+    {
+        try
+        {
+            return await pages.MoveNextAsync();
+        }
+        catch (Exception) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private static async Task WriteAsync(
+        HttpContext context, RangeReader reader, RangeRequest request, RangeBegin begin, IAsyncEnumerator<(SpanRun Run, IReadOnlyList<SpanCounts> Counts)> pages)
+    {
+        using var json = new RangeJson(context.Response.BodyWriter, request);
+        var total = new RangeTotal();
+        json.Begin();
+        do
+        {
+            json.Add(pages.Current.Run, pages.Current.Counts, total);
+            await json.FlushAsync(context.RequestAborted);
+        }
+        while (await pages.MoveNextAsync());
+        if (!total.IsExact)
+            await foreach (var sketch in reader.SketchesAsync(begin, request.Range, context.RequestAborted)) total.Add(sketch);
+        json.End(total);
+    }
+}
