@@ -42,7 +42,8 @@ public static class Lateness
             foreach (var result in windows.TakeResults())
             {
                 last[result.Window] = result;
-                if (result.State == ResultState.Early || result.Window.Kind != WindowKind.Minute || !firstFinal.TryAdd(result.Window, result.UniqueUsers)) continue;
+                // Minutes from before the stream are known by late frames only.
+                if (result.State == ResultState.Early || result.Window.Kind != WindowKind.Minute || result.Window.Start < frames[0].At || !firstFinal.TryAdd(result.Window, result.UniqueUsers)) continue;
                 waits.Add(at - result.Window.End);
             }
         }
@@ -57,7 +58,7 @@ public static class Lateness
     private static List<(double At, long Seconds, int User)> Make(int count, int seed)
     {
         var random = new Random(seed);
-        var begin = new DateTimeOffset(2026, 1, 1, 22, 0, 0, TimeSpan.Zero).ToUnixTimeSeconds();
+        var begin = new DateTimeOffset(2026, 1, 1, 23, 0, 0, TimeSpan.Zero).ToUnixTimeSeconds();
         var frames = new List<(double At, long Seconds, int User)>(count);
         for (var n = 0; n < count; n++)
         {
