@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Configuration;
 using Tally.QueryService.Live;
 using Tally.QueryService.Positions;
+using Tally.QueryService.Ranges;
 using Tally.QueryService.Reading;
 using Tally.Shared.Archive;
 using Tally.Shared.Hosting;
@@ -25,9 +26,10 @@ public sealed class SettingsTests
         Same(new QueryOptions(), QueryOptions.Section);
         Same(new PositionOptions(), PositionOptions.Section);
         Same(new LiveOptions(), LiveOptions.Section);
+        Same(new RangeOptions(), RangeOptions.Section);
         Same(new RedisOptions(), RedisOptions.Section);
         Same(new ArchiveOptions(), ArchiveOptions.Section);
-        Assert.That(File.GetChildren().Select(s => s.Key), Is.EquivalentTo(new[] { "Http", "Overload", "Query", "Colours", "Positions", "Live", "Kafka", "Redis", "Archive" }));
+        Assert.That(File.GetChildren().Select(s => s.Key), Is.EquivalentTo(new[] { "Http", "Overload", "Query", "Colours", "Positions", "Live", "Range", "Kafka", "Redis", "Archive" }));
     });
 
     [TestCase("Query:CacheFor", "00:00:06")]
