@@ -145,6 +145,8 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
 
     private IEnumerable<TopicPartitionOffset> Assigned(IConsumer<Ignore, Ignore> consumer, List<TopicPartition> partitions)
     {
+        // A handler that fails while the consumer is closed leaves the group waiting for its answer, and Close with it.
+        if (_closed) return [.. partitions.Select(p => new TopicPartitionOffset(p, Offset.End))];
         IReadOnlyList<long>? offsets = null;
         Tell(listener => offsets = listener.Assigned(Numbers(partitions)));
         Follow(Numbers(partitions));

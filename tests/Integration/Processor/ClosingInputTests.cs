@@ -1,0 +1,56 @@
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging.Abstractions;
+using Tally.ProcessorService.Engine;
+using Tally.ProcessorService.Engine.Broker;
+using Tally.ProcessorService.Engine.Kafka;
+using Tally.Tests.Support;
+using Tally.Tests.Support.LocalBroker;
+
+namespace Tally.Tests.Integration.Processor;
+
+/// <summary>Leaving the group while it is just giving partitions: as at every stop of an instance during a rebalance.</summary>
+public sealed class ClosingInputTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    [OneTimeSetUp]
+    public static void RequireNativeLibrary()
+    {
+        if (!NativeKafkaForTests.TryLoad()) Assert.Ignore("librdkafka is not installed.");
+    }
+
+    [TestCase(false, TestName = "An_assignment_that_nobody_took_does_not_keep_it_from_closing")]
+    [TestCase(true, TestName = "An_assignment_that_nobody_took_does_not_keep_it_from_being_abandoned")]
+    public async Task An_assignment_that_nobody_took(bool abandoned)
+    {
+        await using var server = await TestBroker.StartAsync();
+        var topics = new AnalyticsTopics(server.BootstrapServers, 2);
+        await topics.CreateAsync();
+        var options = new ProcessorOptions();
+        using var broker = new KafkaBroker(topics.Kafka, options, new EngineStatus(TimeProvider.System), TimeProvider.System, NullLogger<KafkaBroker>.Instance);
+        var input = broker.OpenInput(topics.Kafka.Topics.Events, new Listener());
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = server.BootstrapServers }).Build();
+        // The client joins by itself; what it was given waits for the next read, which never comes.
+        await Eventually.HoldsAsync("the group has given its partitions", Patience, () =>
+            Task.FromResult(admin.ListGroup(options.Group, TimeSpan.FromSeconds(5)) is { State: "Stable", Members: [{ MemberAssignment.Length: > 0 }] }));
+        await Task.Delay(TimeSpan.FromMilliseconds(300));
+
+        var closed = Task.Factory.StartNew(abandoned ? () => input.Abandon(fenced: false) : input.Close, TaskCreationOptions.LongRunning);
+        Assert.That(await Task.WhenAny(closed, Task.Delay(Patience)), Is.SameAs(closed), "it hangs");
+        await closed;
+        input.Dispose();
+    }
+
+    private sealed class Listener : IAssignmentListener
+    {
+        public IReadOnlyList<long> Assigned(IReadOnlyList<int> partitions) => [.. partitions.Select(_ => 0L)];
+
+        public void Revoked(IReadOnlyList<int> partitions)
+        {
+        }
+
+        public void Lost(IReadOnlyList<int> partitions)
+        {
+        }
+    }
+}
