@@ -17,9 +17,13 @@ public sealed class CommitPacing(ProcessorOptions options)
     }
 
     /// <summary>How long the reader may wait for the next event.</summary>
-    public TimeSpan Wait(TimeSpan sinceFirst, int records, TimeSpan untilHeartbeat)
+    /// <param name="sinceFirst">Time since the first event that is not committed yet.</param>
+    /// <param name="records">Events not committed yet.</param>
+    /// <param name="behind">Nothing was waiting in the middle of a backlog: the commit waits for more, and so may the reader.</param>
+    /// <param name="untilHeartbeat">Time until an idle partition speaks.</param>
+    public TimeSpan Wait(TimeSpan sinceFirst, int records, bool behind, TimeSpan untilHeartbeat)
     {
-        var wait = records == 0 ? untilHeartbeat : options.CommitInterval - sinceFirst;
+        var wait = records == 0 ? untilHeartbeat : (behind ? options.BacklogCommitInterval : options.CommitInterval) - sinceFirst;
         return wait < TimeSpan.Zero ? TimeSpan.Zero : wait < Longest ? wait : Longest;
     }
 

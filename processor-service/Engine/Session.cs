@@ -38,6 +38,7 @@ public sealed partial class Session : IAssignmentListener
     private int _uncommitted;
     private long _deadLetterBytes;
     private long _drainedAtMs;
+    private bool _behind;
     private bool _drained;
     private bool _standbyWaits;
 
@@ -127,7 +128,7 @@ public sealed partial class Session : IAssignmentListener
     private void Turn()
     {
         _status.Beat();
-        var wait = _standbyWaits ? TimeSpan.Zero : _pacing.Wait(SinceFirst(), _uncommitted, UntilHeartbeat());
+        var wait = _standbyWaits ? TimeSpan.Zero : _pacing.Wait(SinceFirst(), _uncommitted, _behind, UntilHeartbeat());
         for (var i = 0; i < RecordsBetweenLooks; i++)
         {
             if (!_input.TryRead(wait, out var record))
@@ -139,7 +140,8 @@ public sealed partial class Session : IAssignmentListener
             wait = TimeSpan.Zero;
             Take(record);
         }
-        if (_pacing.IsDue(SinceFirst(), _uncommitted, _drained && !IsBehind())
+        _behind = _drained && IsBehind();
+        if (_pacing.IsDue(SinceFirst(), _uncommitted, _drained && !_behind)
             || _deadLetterBytes > DeadLetterBytesMax
             || (_drained && UntilHeartbeat() <= TimeSpan.Zero))
             CommitInHand();
@@ -187,7 +189,8 @@ public sealed partial class Session : IAssignmentListener
         if (SinceFirst() < _options.CommitInterval) return false;
         var behind = 0L;
         foreach (var task in _tasks.All)
-            if (_input.LastKnownEnd(task.Partition) is { } end) behind += Math.Max(0, end - task.NextOffset);
+            // What lies behind the end of what can be read belongs to transactions that are open or were aborted.
+            if (!task.AtEnd && _input.LastKnownEnd(task.Partition) is { } end) behind += Math.Max(0, end - task.NextOffset);
         return behind > _options.PrefetchRecords;
     }
 

@@ -16,13 +16,15 @@ public sealed class CommitPacingTests
     public void A_commit_is_due(int records, int sinceFirstMs, bool drained, bool due) =>
         Assert.That(_pacing.IsDue(TimeSpan.FromMilliseconds(sinceFirstMs), records, drained), Is.EqualTo(due));
 
-    [TestCase(0, 0, 30, 30, Description = "idle: until the heartbeat")]
-    [TestCase(0, 0, 900, 100, Description = "idle: never so long that a stop would wait")]
-    [TestCase(0, 0, -5, 0, Description = "heartbeat overdue")]
-    [TestCase(5, 40, 900, 60, Description = "until the commit")]
-    [TestCase(5, 400, 900, 0, Description = "commit overdue")]
-    public void The_reader_waits(int records, int sinceFirstMs, int untilHeartbeatMs, int expectedMs) =>
+    [TestCase(0, 0, false, 30, 30, Description = "idle: until the heartbeat")]
+    [TestCase(0, 0, false, 900, 100, Description = "idle: never so long that a stop would wait")]
+    [TestCase(0, 0, false, -5, 0, Description = "heartbeat overdue")]
+    [TestCase(5, 40, false, 900, 60, Description = "until the commit")]
+    [TestCase(5, 400, false, 900, 0, Description = "commit overdue")]
+    [TestCase(5, 400, true, 900, 100, Description = "dry in the middle of a backlog: no turn without pause")]
+    [TestCase(5, 970, true, 900, 30, Description = "dry in the middle of a backlog: until the commit")]
+    public void The_reader_waits(int records, int sinceFirstMs, bool behind, int untilHeartbeatMs, int expectedMs) =>
         Assert.That(
-            _pacing.Wait(TimeSpan.FromMilliseconds(sinceFirstMs), records, TimeSpan.FromMilliseconds(untilHeartbeatMs)),
+            _pacing.Wait(TimeSpan.FromMilliseconds(sinceFirstMs), records, behind, TimeSpan.FromMilliseconds(untilHeartbeatMs)),
             Is.EqualTo(TimeSpan.FromMilliseconds(expectedMs)));
 }
