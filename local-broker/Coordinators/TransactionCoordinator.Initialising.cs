@@ -33,8 +33,9 @@ internal sealed partial class TransactionCoordinator
         await FinishAsync(transaction);
         lock (transaction.Gate)
         {
-            // Not done yet, or somebody else was faster: to be asked again.
-            return transaction.IsEnding || (transaction.ProducerId, transaction.Epoch) != ending
+            // Not done yet, or somebody else was faster, be it the owner who began the next transaction: to be asked again. That aborts what is open and raises
+            // the epoch, so no owner can be faster twice.
+            return transaction.IsEnding || transaction.Status == TransactionStatus.Ongoing || (transaction.ProducerId, transaction.Epoch) != ending
                 ? (ErrorCode.ConcurrentTransactions, -1, -1)
                 : Initialise(transaction, request);
         }
