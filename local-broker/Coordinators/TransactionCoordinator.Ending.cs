@@ -89,9 +89,9 @@ internal sealed partial class TransactionCoordinator
     /// At start: aborts what is open in a partition and belongs to no transaction here. A power cut may have kept the end of a transaction and lost its marker,
     /// or a repair the whole journal; without this, readers of committed records would wait for ever.
     /// </summary>
-    private void AbortForgotten()
+    private void AbortForgotten(IEnumerable<Transaction> found)
     {
-        var known = _transactions.Values.Where(t => t.IsEnding || t.Status == TransactionStatus.Ongoing)
+        var known = found.Where(t => t.IsEnding || t.Status == TransactionStatus.Ongoing)
             .SelectMany(t => t.Partitions.Select(p => (t.ProducerId, p))).ToHashSet();
         foreach (PartitionLog log in _topics.All.Values.SelectMany(t => t.Partitions))
         {

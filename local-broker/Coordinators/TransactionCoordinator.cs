@@ -30,9 +30,11 @@ internal sealed partial class TransactionCoordinator : IDisposable
     {
         (_options, _topics, _groups, _producerIds, _flush, _log) = (options, topics, groups, producerIds, context.Flush, context.Log);
         _journal = new TransactionJournal(path, context);
-        foreach (Transaction transaction in _journal.Load())
+        IReadOnlyList<Transaction> found = _journal.Load();
+        // Before any is restored: from then on others finish them while this goes on.
+        AbortForgotten(found);
+        foreach (Transaction transaction in found)
             Restore(transaction);
-        AbortForgotten();
     }
 
     /// <summary>Largest producer id in use, -1 when there is none.</summary>
