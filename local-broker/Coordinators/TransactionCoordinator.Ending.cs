@@ -39,25 +39,62 @@ internal sealed partial class TransactionCoordinator
                 return ErrorCode.None;
             if (transaction.IsFinishing)
                 return ErrorCode.ConcurrentTransactions;
-            transaction.IsFinishing = true;
-            (takeBack, written) = (transaction.Remember(), WriteEnd(transaction, afterRestart));
+            (takeBack, transaction.IsFinishing) = (transaction.Remember(), true);
+            try
+            {
+                written = WriteEnd(transaction, afterRestart);
+            }
+            catch
+            {
+                FinishLater(transaction, takeBack);
+                throw;
+            }
         }
 
         bool durable = await _flush.WhenDurableAsync();
         lock (transaction.Gate)
         {
-            transaction.IsFinishing = false;
-            if (durable && written && NoteEnd(transaction))
-                return ErrorCode.None;
-            if (!durable)
-                takeBack();
-            StartTimer(transaction, CompletionRetry, () => Finish(transaction));
+            try
+            {
+                if (durable && written && NoteEnd(transaction))
+                {
+                    transaction.IsFinishing = false;
+                    return ErrorCode.None;
+                }
+            }
+            catch
+            {
+                FinishLater(transaction, takeBack);
+                throw;
+            }
+
+            FinishLater(transaction, durable ? null : takeBack);
             return durable ? ErrorCode.None : ErrorCode.CoordinatorNotAvailable;
         }
     }
 
+    // Whatever went wrong, somebody must be able to try again: nothing else is taken for the transaction until it has ended.
+    private void FinishLater(Transaction transaction, Action? takeBack)
+    {
+        transaction.IsFinishing = false;
+        takeBack?.Invoke();
+        StartTimer(transaction, CompletionRetry, () => Finish(transaction));
+    }
+
     // For nobody who waits: by the clock, or at start.
-    private void Finish(Transaction transaction, bool afterRestart = false) => _ = FinishAsync(transaction, afterRestart);
+    private void Finish(Transaction transaction, bool afterRestart = false) => _ = FinishOrLogAsync(transaction, afterRestart);
+
+    private async Task FinishOrLogAsync(Transaction transaction, bool afterRestart)
+    {
+        try
+        {
+            await FinishAsync(transaction, afterRestart);
+        }
+        catch (Exception e)
+        {
+            LogFinishFailed(e, transaction.Id);
+        }
+    }
 
     private bool WriteEnd(Transaction transaction, bool afterRestart)
     {

@@ -215,6 +215,9 @@ internal sealed partial class TransactionCoordinator : IDisposable
     [LoggerMessage(3, LogLevel.Warning, "{Topic}-{Partition}: a transaction of producer {ProducerId} is open that nobody knows of; it is aborted")]
     private partial void LogForgotten(string topic, int partition, long producerId);
 
+    [LoggerMessage(4, LogLevel.Error, "Transaction {Id} is decided and could not be finished; it is tried again. If this goes on, restart the broker")]
+    private partial void LogFinishFailed(Exception e, string id);
+
     [LoggerMessage(2, LogLevel.Information, "Transaction {Id} was decided before the last end of the broker and is finished now: {Status}")]
     private partial void LogFinishing(string id, TransactionStatus status);
 }

@@ -12,6 +12,9 @@ internal sealed class FaultyDisk : Disk
     /// <summary>Writes that succeed before there is no room for any.</summary>
     public int WritesBefore { get; set; } = int.MaxValue;
 
+    /// <summary>What a write without room ends with.</summary>
+    public Exception OnFull { get; set; } = new IOException("No space left on device");
+
     /// <summary>What a read ends with.</summary>
     public Exception? OnRead { get; set; }
 
@@ -30,7 +33,7 @@ internal sealed class FaultyDisk : Disk
         Room -= fits;
         base.Write(file, bytes[..fits], at);
         if (fits < bytes.Length)
-            throw new IOException("No space left on device");
+            throw OnFull;
     }
 
     public override int Read(SafeFileHandle file, Span<byte> into, long at) => OnRead is null ? base.Read(file, into, at) : throw OnRead;

@@ -25,6 +25,8 @@ internal sealed class TestCoordinators : IAsyncDisposable
 
     public FaultyDisk Disk { get; } = new();
 
+    public RecordingLog Lines { get; } = new();
+
     public BrokerState State => _state;
 
     public GroupCoordinator Groups => _state.Groups;
@@ -73,5 +75,5 @@ internal sealed class TestCoordinators : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private BrokerState Open() => new(new LocalBrokerOptions { DataDirectory = _folder, TimeProvider = Time, Flush = _policy, Disk = Disk });
+    private BrokerState Open() => new(new LocalBrokerOptions { DataDirectory = _folder, TimeProvider = Time, Flush = _policy, Disk = Disk, LoggerFactory = Lines });
 }

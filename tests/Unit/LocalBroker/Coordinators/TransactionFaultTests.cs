@@ -131,6 +131,28 @@ public sealed class TransactionFaultTests
         Assert.That(broker.Log(0).Plan(0, 1000, true).Aborted, Is.Empty, "as decided and answered: committed");
     }
 
+    [TestCase(1, Description = "the marker")]
+    [TestCase(2, Description = "the note that all is done")]
+    public async Task An_end_that_fails_as_nobody_foresaw_is_logged_and_tried_again(int writesBefore)
+    {
+        await using var broker = new TestCoordinators();
+        (_, long pid, short epoch) = await broker.InitAsync();
+        broker.Add(pid, epoch);
+        broker.Append(pid, epoch, 0);
+        (broker.Disk.WritesBefore, broker.Disk.OnFull) = (writesBefore, new NotSupportedException("This disk does not write"));
+        Assert.That(async () => await broker.End(pid, epoch, commit: true), Throws.InstanceOf<NotSupportedException>(), "not acknowledged");
+        Assert.That(await broker.End(pid, epoch, commit: true), Is.EqualTo(ErrorCode.ConcurrentTransactions), "decided and not done");
+        broker.Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.That(broker.Lines.Lines, Has.One.Contains("Transaction tx").And.Contains("could not be finished"), "tried by the clock, and there was nobody to tell");
+        broker.Disk.WritesBefore = int.MaxValue;
+        broker.Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.That(broker.Transactions.Read("tx", t => t.Status.ToString()), Is.EqualTo("CompleteCommit"));
+        Assert.That(broker.Log(0).Offsets.LastStable, Is.EqualTo(broker.Log(0).EndOffset));
+        Assert.That(broker.Log(0).Plan(0, 1000, true).Aborted, Is.Empty);
+        Assert.That(await broker.End(pid, epoch, commit: true), Is.EqualTo(ErrorCode.None));
+        Assert.That(broker.Add(pid, epoch), Is.EqualTo(ErrorCode.None), "the next one follows");
+    }
+
     [TestCase(0, Description = "the decision")]
     [TestCase(1, Description = "the marker")]
     public async Task An_initialisation_gives_no_epoch_before_the_abort_of_the_open_transaction_is_on_the_disk(int flushesBefore)
