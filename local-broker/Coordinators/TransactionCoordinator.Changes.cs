@@ -9,11 +9,18 @@ internal sealed partial class TransactionCoordinator
     private bool TryChange(Transaction transaction, Action change)
     {
         Action takeBack = transaction.Remember();
-        change();
-        if (Save(transaction) == ErrorCode.None)
-            return true;
-        takeBack();
-        return false;
+        bool stored = false;
+        try
+        {
+            change();
+            stored = Save(transaction) == ErrorCode.None;
+            return stored;
+        }
+        finally
+        {
+            if (!stored)
+                takeBack();
+        }
     }
 
     // Something joins the transaction, which begins with the first that does.

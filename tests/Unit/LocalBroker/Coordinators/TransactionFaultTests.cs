@@ -131,6 +131,19 @@ public sealed class TransactionFaultTests
         Assert.That(broker.Log(0).Plan(0, 1000, true).Aborted, Is.Empty, "as decided and answered: committed");
     }
 
+    [Test]
+    public async Task A_decision_that_fails_as_nobody_foresaw_has_not_been_taken()
+    {
+        await using var broker = new TestCoordinators();
+        (_, long pid, short epoch) = await broker.InitAsync();
+        broker.Add(pid, epoch);
+        (broker.Disk.WritesBefore, broker.Disk.OnFull) = (0, new NotSupportedException("This disk does not write"));
+        Assert.That(async () => await broker.End(pid, epoch, commit: true), Throws.InstanceOf<NotSupportedException>());
+        broker.Disk.WritesBefore = int.MaxValue;
+        Assert.That(broker.Append(pid, epoch, 0), Is.EqualTo(ErrorCode.None), "still open");
+        Assert.That(await broker.End(pid, epoch, commit: false), Is.EqualTo(ErrorCode.None), "and may end either way");
+    }
+
     [TestCase(1, Description = "the marker")]
     [TestCase(2, Description = "the note that all is done")]
     public async Task An_end_that_fails_as_nobody_foresaw_is_logged_and_tried_again(int writesBefore)
