@@ -73,7 +73,7 @@ public sealed class FramesJobTests
         Assert.That(year, Is.EqualTo(3_000), second.Log);
     }
 
-    private static ServiceProcess Start(string bootstrap, int partitions, string instance, bool leaves = false)
+    internal static ServiceProcess Start(string bootstrap, int partitions, string instance, bool leaves = false, int generation = 1)
     {
         var port = FreePort.Next().ToString(CultureInfo.InvariantCulture);
         var process = ServiceProcess.Of("processor-service", "ProcessorService", new Dictionary<string, string>
@@ -83,6 +83,7 @@ public sealed class FramesJobTests
             ["HashKey__Value"] = new('0', 64),
             ["Http__Port"] = port,
             ["Processor__Jobs"] = "frames",
+            ["Frames__Generation"] = generation.ToString(CultureInfo.InvariantCulture),
             ["Processor__Instance"] = instance,
             // Whoever leaves for good hands over at once.
             ["Processor__StaticMembership"] = leaves ? "false" : "true",

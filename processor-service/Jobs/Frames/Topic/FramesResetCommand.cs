@@ -11,7 +11,7 @@ namespace Tally.ProcessorService.Jobs.Frames.Topic;
 
 /// <summary>
 /// <c>frames-reset [--from seconds]</c>: the frames are counted again from the beginning of the topic, or from what came into it at that Unix second. Prints
-/// the generation that <c>Frames:Generation</c> has to name from then on.
+/// the generation that <c>Frames:Generation</c> has to name from then on as soon as it has begun; processors may start once this has ended.
 /// </summary>
 public static class FramesResetCommand
 {
@@ -34,7 +34,12 @@ public static class FramesResetCommand
                 app.Services.GetRequiredService<IOptions<KafkaOptions>>().Value, options.For(FramesJob.JobName),
                 app.Services.GetRequiredService<IOptions<HashKeyOptions>>().Value.CreateHasher(), TimeProvider.System,
                 app.Services.GetRequiredService<ILoggerFactory>());
-            Console.WriteLine(await reset.RunAsync(from, CancellationToken.None).ConfigureAwait(false));
+            // At once: whatever becomes of the rest, processors start with this number only.
+            Console.WriteLine(await reset.BeginAsync(from, CancellationToken.None).ConfigureAwait(false));
+            await Console.Out.FlushAsync().ConfigureAwait(false);
+            await reset.CheckAsync(CancellationToken.None).ConfigureAwait(false);
+            if (reset.Remove() is { } warning) await Console.Error.WriteLineAsync($"{Verb}: {warning}").ConfigureAwait(false);
+            await reset.CheckAsync(CancellationToken.None).ConfigureAwait(false);
             return 0;
         }
         catch (Exception e) when (ServiceRun.Sentence(e) is not null || e is SessionEndException or KafkaException)
