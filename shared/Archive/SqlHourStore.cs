@@ -27,11 +27,10 @@ public sealed class SqlHourStore(ArchiveDatabase database) : ISinkStore<HourPart
     public Task<SinkBatchResult> WriteAsync(SinkBatch<HourPartial> batch, CancellationToken cancellation) =>
         new SqlProgress(Name, ArchiveQueries.Analytics).WriteAsync(database, batch, p => (p.Generation, p.Partition), async transaction =>
         {
-            // What the days gain is told by the rows as they were.
-            await SqlDays.AddAsync(transaction, batch.Partials).ConfigureAwait(false);
             await SqlRows.UpsertAsync(transaction, Partials, NewerPartial,
                 [.. batch.Partials.Select(p => (object[])[p.Generation, p.Hour, p.Partition, p.NextOffset, p.Clicks, p.Impressions, p.UniqueUsers])])
                 .ConfigureAwait(false);
+            await SqlDays.SumAsync(transaction, batch.Partials).ConfigureAwait(false);
         }, cancellation);
 
     public Task<bool> TryPointAsync(int generation, CancellationToken cancellation) => database.WriteAsync(async transaction =>

@@ -129,6 +129,25 @@ public sealed class RangeArchiveTests(string system)
         Assert.That(await archive.Ranges.ReadCountsAsync(1, new SpanRun(SpanKind.Day, Begin, Begin + 48), CancellationToken.None), Is.EqualTo(days).And.Count.EqualTo(2));
     }
 
+    [Test]
+    public async Task Hours_that_an_older_version_wrote_without_their_day_are_in_it_with_its_next_write()
+    {
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await archive.Store.WriteAsync(Batch(0, 0, 3, Partial(Begin, 0, 5, 1, 2, 300), Partial(Begin + 24, 0, 5, 9, 9, 9)), CancellationToken.None);
+        // Started before the tables of days were made, it goes on without them: a new hour, a new version of one, each end of the day.
+        await archive.ScalarAsync(
+            $"INSERT INTO analytics_hours (generation, hour, partition, next_offset, clicks, impressions, unique_users) VALUES (1, {Begin + 23}, 0, 6, 10, 20, 30), (1, {Begin + 1}, 1, 6, 7, 7, 7), (2, {Begin + 1}, 0, 6, 8, 8, 8), (1, {Begin - 1}, 0, 6, 8, 8, 8)");
+        await archive.ScalarAsync($"UPDATE analytics_hours SET next_offset = 6, clicks = 5, impressions = 6, unique_users = 40 WHERE generation = 1 AND hour = {Begin} AND partition = 0");
+
+        await archive.Store.WriteAsync(Batch(0, 3, 4, Partial(Begin + 5, 0, 7, 100, 200, 0)), CancellationToken.None);
+
+        Assert.That(await archive.Ranges.ReadCountsAsync(1, new SpanRun(SpanKind.Day, Begin, Begin + 48), CancellationToken.None), Is.EqualTo(new[]
+        {
+            new SpanCounts(Begin, 0, 115, 226, new SpanUsers(70, 40, 2, 0, 0, 0)),
+            new SpanCounts(Begin + 24, 0, 9, 9, new SpanUsers(9, 9, 1, 0, 0, 0)),
+        }));
+    }
+
     private static async Task<List<StoredSketch>> ReadAllAsync(TemporaryArchive archive, SpanRun run)
     {
         var all = new List<StoredSketch>();
