@@ -7,7 +7,10 @@ namespace Tally.QueryService.Ranges;
 /// <param name="Users">How many.</param>
 /// <param name="Exact">Not estimated.</param>
 /// <param name="StandardError">Relative to the truth; 0 when exact.</param>
-/// <param name="Pending">Users of hours that are in the counts and not in the sketches yet, each hour's summed: at most so many more.</param>
+/// <param name="Pending">
+/// Users of the hours in the counts less those in the sketches, as each was read: once writing is still, at most so many more. Counts and sketches are written and
+/// read apart, so meanwhile a sketch ahead of its count can hide what another lacks.
+/// </param>
 public readonly record struct UserEstimate(long Users, bool Exact, double StandardError, long Pending)
 {
     /// <summary>Adds up partitions, whose users are others': so are the errors of their estimates.</summary>
