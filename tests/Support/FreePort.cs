@@ -3,48 +3,67 @@ using System.Net.Sockets;
 
 namespace Tally.Tests.Support;
 
-/// <summary>Ports that nobody listens on now.</summary>
+/// <summary>
+/// Ports for the programs that tests start, never the same twice in a process. They lie below those that the system gives to the near
+/// ends of connections: such a one could be taken between its choice and the program's start.
+/// </summary>
 public static class FreePort
 {
-    private static readonly HashSet<int> Given = [];
+    private const int First = 12_000;
+    private const int End = 32_000;
+    private const int BlockSize = 200;
 
-    /// <summary>A port of the system's choice, never the same twice in a process.</summary>
-    public static int Next()
-    {
-        while (true)
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, 0);
-            listener.Start();
-            var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-            lock (Given)
-                if (Given.Add(port)) return port;
-        }
-    }
+    private static readonly Lock Gate = new();
+    private static readonly List<TcpListener> Blocks = [];
+    private static int _next;
+    private static int _end;
 
-    /// <summary>A port beside which those at the given distances are free too, for programs that take several.</summary>
+    /// <summary>A port that nobody listens on.</summary>
+    public static int Next() => NextWith();
+
+    /// <summary>A port beside which those at the given distances (1 to 100) are free too, for programs that take several.</summary>
     public static int NextWith(params int[] distances)
     {
-        // Below the ports that the system hands out by itself.
-        for (var port = 20_000 + (Environment.ProcessId % 100 * 40); port < 30_000; port += 40)
-        {
-            lock (Given)
-                if (Given.Contains(port) || !Array.TrueForAll([0, .. distances], d => IsFree(port + d)) || !Given.Add(port)) continue;
-            return port;
-        }
-        throw new InvalidOperationException("No block of ports is free.");
+        var last = distances.Length == 0 ? 0 : distances.Max();
+        lock (Gate)
+            while (true)
+            {
+                if (_next + last >= _end) TakeBlock();
+                var port = _next++;
+                if (!Array.TrueForAll([0, .. distances], d => Listen(port + d, keep: false))) continue;
+                _next = port + last + 1;
+                return port;
+            }
     }
 
-    private static bool IsFree(int port)
+    /// <summary>The suites run side by side: a block belongs to the process that listens on its first port.</summary>
+    private static void TakeBlock()
     {
+        const int blocks = (End - First) / BlockSize;
+        for (var n = 0; n < blocks; n++)
+        {
+            var start = First + ((Environment.ProcessId + n) % blocks * BlockSize);
+            if (!Listen(start, keep: true)) continue;
+            (_next, _end) = (start + 1, start + BlockSize);
+            return;
+        }
+        throw new InvalidOperationException($"No block of {BlockSize} ports between {First} and {End} is free.");
+    }
+
+    private static bool Listen(int port, bool keep)
+    {
+        var listener = new TcpListener(IPAddress.Loopback, port);
         try
         {
-            using var listener = new TcpListener(IPAddress.Loopback, port);
             listener.Start();
-            return true;
         }
         catch (SocketException)
         {
+            listener.Dispose();
             return false;
         }
+        if (keep) Blocks.Add(listener);
+        else listener.Dispose();
+        return true;
     }
 }

@@ -27,7 +27,7 @@ public sealed class Pipeline : IAsyncDisposable
     private Pipeline(IReadOnlyDictionary<string, string>? settings, bool realKafka, RealKafka? cluster, string[]? brokerOptions)
     {
         if (!RedisIsHere()) Assert.Ignore("redis-server is not on the PATH: the pipeline needs it.");
-        foreach (var name in (string[])["broker", "redis", "command", "processor", "materializer", "query", "door"]) _ports[name] = FreePort.Next();
+        foreach (var name in (string[])["broker", "redis", "command", "processor", "materializer", "query", "door"]) _ports[name] = FreePort.NextWith(1);
         Bootstrap = cluster?.Bootstrap ?? $"127.0.0.1:{_ports["broker"]}";
         Archive = $"Data Source={Path.Combine(_folder.FullName, "archive.db")}";
         var keyFile = Path.Combine(_folder.FullName, "hash.key");

@@ -55,7 +55,7 @@ public sealed class SameAnswersTests
     {
         if (RealKafka.Reason() is { } reason)
             Assert.Ignore(reason);
-        _kafka = new RealKafka(FreePort.Next(), "transaction.abort.timed.out.transaction.cleanup.interval.ms=300");
+        _kafka = new RealKafka(FreePort.NextWith(1), "transaction.abort.timed.out.transaction.cleanup.interval.ms=300");
         _kafka.Start();
         // The scenarios' records are years old: retention, which Kafka begins minutes later, must not come in between.
         _broker = await TestBroker.StartAsync(o => o with { MaintenanceInterval = TimeSpan.FromHours(1) });
