@@ -5,6 +5,7 @@ using Tally.QueryService.Http;
 using Tally.QueryService.Positions;
 using Tally.QueryService.Reading;
 using Tally.Shared.Archive;
+using Tally.Shared.ReadModel;
 
 namespace Tally.QueryService.Flows;
 
@@ -17,16 +18,17 @@ public static class FlowEndpoints
     {
         var services = builder.Services;
         services.AddSingleton<FlowReader>();
-        services.AddSingleton<IPositionedSource<FlowAnswer>, FlowPositions>();
-        services.AddSingleton<FlowWatch>();
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<PositionReader<FlowAnswer>>(provider, provider.GetRequiredService<FlowWatch>(),
+        services.AddSingleton<IPositionedSource<ArchiveAnswer<FlowPage>>>(provider =>
+            new ArchiveSource<FlowPage>(provider.GetRequiredService<FlowReader>().FirstAsync, page => page.Progress));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<PositionReader<ArchiveAnswer<FlowPage>>>(provider,
+            ActivatorUtilities.CreateInstance<ArchiveWatch>(provider, (Func<Task<SourceProgress?>>)provider.GetRequiredService<FlowReader>().ProgressAsync),
             provider.GetRequiredKeyedService<IEventLog>(PositionRegistration.Flows)));
     }
 
     public static void MapFlows(this IEndpointRouteBuilder routes) => routes.Map(Path, GetFlows);
 
     private static async Task GetFlows(
-        HttpContext context, FlowReader reader, IPositionedSource<FlowAnswer> source, PositionReader<FlowAnswer> positions, IOptions<QueryOptions> options, TimeProvider clock)
+        HttpContext context, FlowReader reader, IPositionedSource<ArchiveAnswer<FlowPage>> source, PositionReader<ArchiveAnswer<FlowPage>> positions, IOptions<QueryOptions> options, TimeProvider clock)
     {
         if (!ReadOnlyCall.IsPlain(context.Request))
         {
@@ -45,12 +47,12 @@ public static class FlowEndpoints
                 : (await source.ReadAsync(request.Hour, context.RequestAborted), null);
             if (refusal is not null) await PositionProblems.WriteAsync(refusal, context);
             // No flows and a partition of which nothing is known: that says nothing.
-            else if (answer is null || (answer.Page.Rows.Count == 0 && !answer.Page.Progress.Complete)) await ReadOnlyCall.NoSourceAsync(context);
+            else if (answer is null || (answer.Begin.Rows.Count == 0 && !answer.Progress.Complete)) await ReadOnlyCall.NoSourceAsync(context);
             else
             {
                 Mark(context, answer, options.Value, clock);
                 context.Response.ContentType = "application/json";
-                if (!HttpMethods.IsHead(context.Request.Method)) await WriteAsync(context, reader, request.Hour, answer.Page);
+                if (!HttpMethods.IsHead(context.Request.Method)) await WriteAsync(context, reader, request.Hour, answer.Begin);
             }
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
@@ -58,9 +60,9 @@ public static class FlowEndpoints
         }
     }
 
-    private static void Mark(HttpContext context, FlowAnswer answer, QueryOptions options, TimeProvider clock)
+    private static void Mark(HttpContext context, ArchiveAnswer<FlowPage> answer, QueryOptions options, TimeProvider clock)
     {
-        var ageMs = clock.GetUtcNow().ToUnixTimeMilliseconds() - answer.Page.Progress.AsOfMs;
+        var ageMs = clock.GetUtcNow().ToUnixTimeMilliseconds() - answer.Progress.AsOfMs;
         if (answer.Stale || ageMs > options.FreshWithin.TotalMilliseconds)
             context.Response.Headers[AnalyticsEndpoints.StaleHeader] = Math.Max(1, ageMs).ToString(CultureInfo.InvariantCulture);
     }

@@ -19,17 +19,25 @@ public static class RangeEndpoints
     {
         builder.Services.AddValidatedOptions<RangeOptions>(RangeOptions.Section);
         builder.Services.AddSingleton<RangeReader>();
-        builder.Services.AddSingleton<IPositionedSource<RangeAnswer>, RangePositions>();
-        builder.Services.AddSingleton<RangeWatch>();
+        builder.Services.AddSingleton<IPositionedSource<ArchiveAnswer<RangeBegin>>>(provider =>
+        {
+            var reader = provider.GetRequiredService<RangeReader>();
+            // Which hours a range spans makes no difference to how far the archive is.
+            return new ArchiveSource<RangeBegin>((_, cancellation) => reader.TryBeginAsync(cancellation), begin => begin.Progress);
+        });
         builder.Services.AddSingleton(provider =>
-            ActivatorUtilities.CreateInstance<PositionReader<RangeAnswer>>(provider, provider.GetRequiredService<RangeWatch>()));
+        {
+            var reader = provider.GetRequiredService<RangeReader>();
+            Func<Task<SourceProgress?>> ask = async () => (await reader.TryBeginAsync(CancellationToken.None).ConfigureAwait(false))?.Progress;
+            return ActivatorUtilities.CreateInstance<PositionReader<ArchiveAnswer<RangeBegin>>>(provider, ActivatorUtilities.CreateInstance<ArchiveWatch>(provider, ask));
+        });
         return builder;
     }
 
     public static void MapRanges(this IEndpointRouteBuilder routes) => routes.Map(Path, GetRange);
 
     private static async Task GetRange(
-        HttpContext context, RangeReader reader, IPositionedSource<RangeAnswer> source, PositionReader<RangeAnswer> positions, IOptions<RangeOptions> options, IOptions<QueryOptions> query, TimeProvider clock)
+        HttpContext context, RangeReader reader, IPositionedSource<ArchiveAnswer<RangeBegin>> source, PositionReader<ArchiveAnswer<RangeBegin>> positions, IOptions<RangeOptions> options, IOptions<QueryOptions> query, TimeProvider clock)
     {
         if (!ReadOnlyCall.IsPlain(context.Request))
         {
@@ -49,7 +57,7 @@ public static class RangeEndpoints
                 : (await source.ReadAsync(request.Range.From, context.RequestAborted), null);
             if (refusal is not null) await PositionProblems.WriteAsync(refusal, context);
             // Zeros of a partition of which nothing is known say nothing.
-            else if (answer is not { Begin.Progress.Complete: true }) await ReadOnlyCall.NoSourceAsync(context);
+            else if (answer is not { Progress.Complete: true }) await ReadOnlyCall.NoSourceAsync(context);
             else await WriteAsync(context, reader, request, answer.Begin, StaleMs(answer, query.Value, clock));
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
@@ -58,9 +66,9 @@ public static class RangeEndpoints
     }
 
     /// <summary>Age in ms to mark the answer with; null for one that is fresh.</summary>
-    private static long? StaleMs(RangeAnswer answer, QueryOptions query, TimeProvider clock)
+    private static long? StaleMs(ArchiveAnswer<RangeBegin> answer, QueryOptions query, TimeProvider clock)
     {
-        var ageMs = clock.GetUtcNow().ToUnixTimeMilliseconds() - answer.Begin.Progress.AsOfMs;
+        var ageMs = clock.GetUtcNow().ToUnixTimeMilliseconds() - answer.Progress.AsOfMs;
         return answer.Stale || ageMs > query.FreshWithin.TotalMilliseconds ? Math.Max(1, ageMs) : null;
     }
 

@@ -18,11 +18,7 @@ public sealed class FaultTests
     public async Task StartAsync() => _pipeline = await Pipeline.StartAsync();
 
     [OneTimeTearDown]
-    public async Task StopAsync()
-    {
-        if (TestContext.CurrentContext.Result.FailCount > 0) await TestContext.Out.WriteLineAsync(_pipeline.Logs);
-        await _pipeline.DisposeAsync();
-    }
+    public Task StopAsync() => Pipeline.StopAsync(_pipeline);
 
     [Test]
     public async Task Kafka_away_for_twenty_seconds_costs_503_but_no_event()

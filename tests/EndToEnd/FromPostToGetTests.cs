@@ -19,12 +19,7 @@ public sealed class FromPostToGetTests(bool realKafka)
     }
 
     [OneTimeTearDown]
-    public async Task StopAsync()
-    {
-        if (_pipeline is null) return;
-        if (TestContext.CurrentContext.Result.FailCount > 0) await TestContext.Out.WriteLineAsync(_pipeline.Logs);
-        await _pipeline.DisposeAsync();
-    }
+    public Task StopAsync() => Pipeline.StopAsync(_pipeline);
 
     [TearDown]
     public void TellTheEnd() => Assert.That(_pipeline.Services, Has.All.Property(nameof(ServiceProcess.Running)).True);

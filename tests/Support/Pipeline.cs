@@ -155,6 +155,14 @@ public sealed class Pipeline : IAsyncDisposable
         foreach (var name in (string[])["command", "processor", "materializer", "query"]) await ReadyAsync(name);
     }
 
+    /// <summary>At the end of a fixture: tells what the processes logged if a test failed, and disposes; null when nothing was started.</summary>
+    public static async Task StopAsync(Pipeline? pipeline)
+    {
+        if (pipeline is null) return;
+        if (TestContext.CurrentContext.Result.FailCount > 0) await TestContext.Out.WriteLineAsync(pipeline.Logs);
+        await pipeline.DisposeAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();

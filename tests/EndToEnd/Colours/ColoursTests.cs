@@ -20,12 +20,7 @@ public sealed class ColoursTests
     }
 
     [OneTimeTearDown]
-    public async Task StopAsync()
-    {
-        if (_pipeline is null) return;
-        if (TestContext.CurrentContext.Result.FailCount > 0) await TestContext.Out.WriteLineAsync(_pipeline.Logs);
-        await _pipeline.DisposeAsync();
-    }
+    public Task StopAsync() => Pipeline.StopAsync(_pipeline);
 
     [Test, Order(1)]
     public async Task Sets_are_found_whatever_stream_carries_which_colour_and_in_any_order()

@@ -23,12 +23,7 @@ public sealed class FlowsTests
     }
 
     [OneTimeTearDown]
-    public async Task StopAsync()
-    {
-        if (_pipeline is null) return;
-        if (TestContext.CurrentContext.Result.FailCount > 0) await TestContext.Out.WriteLineAsync(_pipeline.Logs);
-        await _pipeline.DisposeAsync();
-    }
+    public Task StopAsync() => Pipeline.StopAsync(_pipeline);
 
     [Test, Order(1)]
     public async Task The_example_of_the_contract()

@@ -25,12 +25,7 @@ public sealed class FramesTests
     }
 
     [OneTimeTearDown]
-    public async Task StopAsync()
-    {
-        if (_pipeline is null) return;
-        if (TestContext.CurrentContext.Result.FailCount > 0) await TestContext.Out.WriteLineAsync(_pipeline.Logs);
-        await _pipeline.DisposeAsync();
-    }
+    public Task StopAsync() => Pipeline.StopAsync(_pipeline);
 
     [Test, Order(1)]
     public async Task Six_thousand_real_frames_in_random_partitions_read_as_an_independent_program_counted_them()

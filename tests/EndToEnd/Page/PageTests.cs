@@ -26,9 +26,7 @@ public sealed class PageTests
     public async Task StopAsync()
     {
         if (_browser is not null) await _browser.DisposeAsync();
-        if (_pipeline is null) return;
-        if (TestContext.CurrentContext.Result.FailCount > 0) await TestContext.Out.WriteLineAsync(_pipeline.Logs);
-        await _pipeline.DisposeAsync();
+        await Pipeline.StopAsync(_pipeline);
     }
 
     [Test, Order(1)]

@@ -2,33 +2,20 @@ using System.Text;
 using Tally.Shared.Archive;
 using Tally.Shared.Contracts;
 using Tally.Shared.ReadModel;
-using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.Archive;
 
 /// <summary>Flows in the archive, on each database: the newest version of each partial, in the order of the bytes of their names, a page at a time.</summary>
-[TestFixture("sqlite")]
-[TestFixture("postgresql")]
-public sealed class FlowArchiveTests(string system)
+public sealed class FlowArchiveTests(string system) : EachDatabase(system)
 {
     private const string Topic = "flows.sums";
-    private PostgresServer? _server;
-
-    [OneTimeSetUp]
-    public async Task StartAsync() => _server = system == "postgresql" ? await PostgresServer.StartAsync() : null;
-
-    [OneTimeTearDown]
-    public async Task StopAsync()
-    {
-        if (_server is not null) await _server.DisposeAsync();
-    }
 
     [Test]
     public async Task Any_versions_in_any_order_leave_the_newest_and_any_page_size_reads_them_in_order([Values(1, 2, 3)] int seed)
     {
         string[] names = ["a", "B", "é", "z", "a b", "a-b", "日本", "😀", "~"];
         var random = new Random(seed);
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         var store = new SqlFlowStore(archive.Database);
         var oracle = new Dictionary<(FlowName Name, int Partition), FlowPartial>();
         for (var batch = 0; batch < 30; batch++)
@@ -50,7 +37,7 @@ public sealed class FlowArchiveTests(string system)
     [Test]
     public async Task Partials_of_all_partitions_stand_side_by_side_across_pages()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         var store = new SqlFlowStore(archive.Database);
         for (var partition = 3; partition >= 0; partition--)
             await store.WriteAsync(new SinkBatch<FlowPartial>(Topic, [new ReadRange(partition, 0, 2)],
@@ -70,7 +57,7 @@ public sealed class FlowArchiveTests(string system)
     [Test]
     public async Task A_batch_behind_a_gap_is_not_written()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         var result = await new SqlFlowStore(archive.Database).WriteAsync(
             new SinkBatch<FlowPartial>(Topic, [new ReadRange(0, 5, 6)], [Partial(1, "a", "b", 0, 1)], []), default);
 

@@ -1,32 +1,19 @@
 using Tally.Shared.Archive;
 using Tally.Shared.Contracts;
 using Tally.Shared.ReadModel;
-using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.Archive;
 
 /// <summary>Windows of frames in the archive, on each database: the newest result of each, of the newest generation, in order, a page at a time.</summary>
-[TestFixture("sqlite")]
-[TestFixture("postgresql")]
-public sealed class FrameArchiveTests(string system)
+public sealed class FrameArchiveTests(string system) : EachDatabase(system)
 {
     private const string Topic = "frames.progress";
-    private PostgresServer? _server;
-
-    [OneTimeSetUp]
-    public async Task StartAsync() => _server = system == "postgresql" ? await PostgresServer.StartAsync() : null;
-
-    [OneTimeTearDown]
-    public async Task StopAsync()
-    {
-        if (_server is not null) await _server.DisposeAsync();
-    }
 
     [Test]
     public async Task Any_versions_in_any_order_leave_the_newest_and_any_page_size_reads_them_in_order([Values(1, 2, 3)] int seed)
     {
         var random = new Random(seed);
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         var store = new SqlFrameStore(archive.Database);
         var oracle = new SortedDictionary<long, FrameWindow>();
         for (var batch = 0; batch < 30; batch++)
@@ -46,7 +33,7 @@ public sealed class FrameArchiveTests(string system)
     [Test]
     public async Task A_counting_that_began_again_is_what_is_read_from_its_first_record_on()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         var store = new SqlFrameStore(archive.Database);
         await store.WriteAsync(Batch(0, [Window("day", 0, 1, 50)], Progress(1, 100, asOfMs: 900)), default);
         var reader = new SqlFrameArchive(archive.Database);

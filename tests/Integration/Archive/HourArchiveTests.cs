@@ -2,32 +2,19 @@ using Tally.Shared.Archive;
 using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
 using Tally.Shared.ReadModel;
-using Tally.Tests.Support;
 using static Tally.Tests.Integration.ReadModel.RedisView;
 
 namespace Tally.Tests.Integration.Archive;
 
 /// <summary>What every archive does, on each database.</summary>
-[TestFixture("sqlite")]
-[TestFixture("postgresql")]
-public sealed class HourArchiveTests(string system)
+public sealed class HourArchiveTests(string system) : EachDatabase(system)
 {
     private const long Hour = 490_000;
-    private PostgresServer? _server;
-
-    [OneTimeSetUp]
-    public async Task StartAsync() => _server = system == "postgresql" ? await PostgresServer.StartAsync() : null;
-
-    [OneTimeTearDown]
-    public async Task StopAsync()
-    {
-        if (_server is not null) await _server.DisposeAsync();
-    }
 
     [Test]
     public async Task An_hour_is_the_sum_of_its_partitions()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         await WriteAsync(archive, Batch(0, 0, 2, Partial(Hour, 0, 10, 1, 2, 3), Progress(0, 10)));
         await WriteAsync(archive, Batch(1, 0, 2, Partial(Hour, 1, 7, 10, 20, 30), Progress(1, 7)));
 
@@ -45,7 +32,7 @@ public sealed class HourArchiveTests(string system)
     [Test]
     public async Task An_hour_without_rows_is_absent_as_of_the_progress()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         await WriteAsync(archive, Batch(0, 0, 1, Progress(0, 10, asOfMs: 77)));
 
         var reading = await archive.Reader.ReadAsync(Hour, CancellationToken.None);
@@ -61,7 +48,7 @@ public sealed class HourArchiveTests(string system)
     [Test]
     public async Task An_older_row_never_replaces_a_newer_one()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         await WriteAsync(archive, Batch(0, 0, 4, Partial(Hour, 0, 20, 2, 2, 2), Progress(0, 20)));
         await WriteAsync(archive, Batch(0, 0, 2, Partial(Hour, 0, 10, 1, 1, 1), Progress(0, 10)));
 
@@ -79,7 +66,7 @@ public sealed class HourArchiveTests(string system)
     [Test]
     public async Task A_batch_larger_than_one_statement_is_written_whole()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         var records = Enumerable.Range(0, 500).Select(i => (object)Partial(Hour + i, 0, 10, i, 0, i)).Append(Progress(0, 10)).ToArray();
         await WriteAsync(archive, Batch(0, 0, 501, records));
 
@@ -93,7 +80,7 @@ public sealed class HourArchiveTests(string system)
     [Test]
     public async Task A_batch_that_fails_half_way_leaves_nothing()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         await archive.ScalarAsync(archive.IsPostgres
             ? """
               CREATE FUNCTION broken() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'disk full'; END $$ LANGUAGE plpgsql;
@@ -114,7 +101,7 @@ public sealed class HourArchiveTests(string system)
     [Test]
     public async Task A_gap_is_not_written_but_read_again()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         await WriteAsync(archive, Batch(0, 0, 2, Partial(Hour, 0, 10, 1, 1, 1)));
 
         var result = await archive.Store.WriteAsync(Batch(0, 5, 6, Partial(Hour, 0, 20, 2, 2, 2)), CancellationToken.None);
@@ -130,7 +117,7 @@ public sealed class HourArchiveTests(string system)
     [Test]
     public async Task A_topic_that_was_recreated_is_refused()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         await WriteAsync(archive, Batch(0, 0, 5, Progress(0, 100)));
 
         Assert.That(async () => await archive.Store.WriteAsync(Batch(0, 5, 6, Progress(0, 3)), CancellationToken.None),
@@ -140,7 +127,7 @@ public sealed class HourArchiveTests(string system)
     [Test]
     public async Task Generations_are_kept_apart_and_the_pointer_chooses()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         await WriteAsync(archive, Batch(0, 0, 1, Partial(Hour, 0, 1, 1, 0, 1), Progress(0, 1)));
         await WriteAsync(archive, Batch(0, 1, 2, Partial(Hour, 0, 1, 5, 0, 5, generation: 2), Progress(0, 1, generation: 2)));
         var before = (await archive.Reader.ReadAsync(Hour, CancellationToken.None)).Counts.Clicks;
@@ -153,7 +140,7 @@ public sealed class HourArchiveTests(string system)
     [Test]
     public async Task An_archive_without_tables_is_not_ready_and_reading_makes_none()
     {
-        await using var archive = await TemporaryArchive.EmptyAsync(_server);
+        await using var archive = await EmptyArchiveAsync();
 
         for (var i = 0; i < 2; i++)
         {
@@ -165,7 +152,7 @@ public sealed class HourArchiveTests(string system)
     [Test]
     public async Task Migrations_may_run_again_and_from_two_processes_at_once()
     {
-        await using var archive = await TemporaryArchive.EmptyAsync(_server);
+        await using var archive = await EmptyArchiveAsync();
         var other = archive.Open();
 
         await Task.WhenAll(
@@ -178,7 +165,7 @@ public sealed class HourArchiveTests(string system)
     [Test]
     public async Task A_newer_schema_is_refused_by_writer_and_reader_with_a_sentence()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         await archive.ScalarAsync("UPDATE schema_version SET version = 99");
 
         Assert.Multiple(() =>
@@ -193,7 +180,7 @@ public sealed class HourArchiveTests(string system)
     [Test]
     public async Task Reading_goes_on_while_another_process_writes()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         var writer = archive.Open();
         await WriteAsync(archive, Batch(0, 0, 1, Partial(Hour, 0, 1, 1, 0, 1), Progress(0, 1)));
         var written = new TaskCompletionSource();
@@ -221,7 +208,7 @@ public sealed class HourArchiveTests(string system)
     [Test]
     public async Task The_progress_records_can_be_read_back_for_the_accounting()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         await WriteAsync(archive, Batch(1, 0, 1, Progress(1, 7)));
         await WriteAsync(archive, Batch(0, 0, 2, Progress(0, 9), Partial(Hour, 0, 9, 1, 1, 1)));
 

@@ -6,35 +6,22 @@ using Tally.Shared.Archive;
 using Tally.Shared.Contracts;
 using Tally.Shared.ReadModel;
 using Tally.Shared.Sketches;
-using Tally.Tests.Support;
 using static Tally.Tests.Integration.ReadModel.RedisView;
 
 namespace Tally.Tests.Integration.Archive;
 
 /// <summary>Days, and sketches of hours, days and months, on each database, against sums and sets made by hand.</summary>
-[TestFixture("sqlite")]
-[TestFixture("postgresql")]
-public sealed class RangeArchiveTests(string system)
+public sealed class RangeArchiveTests(string system) : EachDatabase(system)
 {
     private const string SketchTopic = "analytics.sketches";
 
     // 2026-01-31T00Z: two days of January, the others of February.
     private const long Begin = 24 * 20_484;
-    private PostgresServer? _server;
-
-    [OneTimeSetUp]
-    public async Task StartAsync() => _server = system == "postgresql" ? await PostgresServer.StartAsync() : null;
-
-    [OneTimeTearDown]
-    public async Task StopAsync()
-    {
-        if (_server is not null) await _server.DisposeAsync();
-    }
 
     [Test]
     public async Task Days_are_the_sums_of_their_hours_whatever_comes_again_or_late([Values(1, 2, 3)] int seed)
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         var random = new Random(seed);
         var newest = new Dictionary<(long Hour, int Partition), HourPartial>();
         for (var at = 0; at < 60; at++)
@@ -62,7 +49,7 @@ public sealed class RangeArchiveTests(string system)
     [Test]
     public async Task Days_and_months_hold_the_union_of_their_hours_whatever_comes_again_or_late([Values(1, 2)] int seed)
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         var random = new Random(seed);
         var users = new Dictionary<(long Hour, int Partition), List<UInt128>>();
         for (var at = 0; at < 25; at++)
@@ -101,7 +88,7 @@ public sealed class RangeArchiveTests(string system)
     [Test]
     public async Task A_day_tells_the_estimate_its_error_and_how_much_is_in_it()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         var (morning, evening) = (Enumerable.Range(0, 2_000).Select(i => Hash(i, 0)).ToList(), Enumerable.Range(1_000, 3_000).Select(i => Hash(i, 0)).ToList());
         await archive.Store.WriteAsync(Batch(0, 0, 2, Partial(Begin + 1, 0, 5, 7, 0, 2_000), Partial(Begin + 2, 0, 5, 8, 0, 3_004)), CancellationToken.None);
         await WriteAsync(archive, 0, 2, Sketch(Begin + 1, 0, 5, morning), Sketch(Begin + 2, 0, 4, evening));
@@ -118,7 +105,7 @@ public sealed class RangeArchiveTests(string system)
     [Test]
     public async Task An_archive_of_the_version_before_gets_its_days_from_its_hours()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         await archive.Store.WriteAsync(
             Batch(0, 0, 3, Partial(Begin, 0, 5, 1, 2, 3), Partial(Begin + 5, 0, 5, 10, 20, 30), Partial(Begin + 30, 0, 5, 4, 5, 0)), CancellationToken.None);
         var days = await archive.Ranges.ReadCountsAsync(1, new SpanRun(SpanKind.Day, Begin, Begin + 48), CancellationToken.None);
@@ -132,7 +119,7 @@ public sealed class RangeArchiveTests(string system)
     [Test]
     public async Task Hours_that_an_older_version_wrote_without_their_day_are_in_it_with_its_next_write()
     {
-        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var archive = await CreateArchiveAsync();
         await archive.Store.WriteAsync(Batch(0, 0, 3, Partial(Begin, 0, 5, 1, 2, 300), Partial(Begin + 24, 0, 5, 9, 9, 9)), CancellationToken.None);
         // Started before the tables of days were made, it goes on without them: a new hour, a new version of one, each end of the day.
         await archive.ScalarAsync(

@@ -24,8 +24,6 @@ public sealed class FrameTally : IDisposable
 
     public long ResultsWritten { get; private set; }
 
-    public long FramesRead => _read;
-
     /// <param name="frame">A line; an empty one is none.</param>
     public void Take(ReadOnlySpan<byte> frame)
     {
