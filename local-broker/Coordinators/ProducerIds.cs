@@ -59,7 +59,7 @@ internal sealed partial class ProducerIds
         {
             FramedFile.Replace(_path, FileKind.ProducerIds, Version, payload, _flush);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             LogNotReserved(_path, e.Message);
             return false;

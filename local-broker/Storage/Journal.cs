@@ -117,7 +117,7 @@ internal sealed partial class Journal : IFlushable, IDisposable
                 if (_flush.FlushesMetadata)
                     FolderFlush.Flush(Path.GetDirectoryName(_path)!);
             }
-            catch (IOException e)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 _rewriteAt = _size * 2;
                 LogRewriteFailed(e, _path);

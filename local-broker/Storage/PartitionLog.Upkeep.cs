@@ -48,7 +48,7 @@ internal sealed partial class PartitionLog
                 if (target > _start)
                     MoveStart(target);
             }
-            catch (IOException e)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 _context.LogStartNotMoved(Topic, Partition, e.Message);
                 return (ErrorCode.KafkaStorageError, -1);

@@ -22,4 +22,23 @@ public sealed class ProducerIdsTests
             Directory.Delete(folder, recursive: true);
         }
     }
+
+    [Test]
+    public void Without_leave_to_write_no_id_is_given_until_it_is_there_again()
+    {
+        string folder = Directory.CreateTempSubdirectory("tally-ids-").FullName;
+        try
+        {
+            string path = Path.Combine(folder, "producer-ids");
+            var ids = new ProducerIds(path, flush: false, NullLogger.Instance);
+            Directory.CreateDirectory(path + ".tmp");
+            Assert.That(ids.TryNext(out _), Is.False);
+            Directory.Delete(path + ".tmp");
+            Assert.That(ids.TryNext(out _), Is.True);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
 }

@@ -59,6 +59,21 @@ public sealed class JournalTests
     }
 
     [Test]
+    public async Task A_rewrite_that_may_not_write_aside_leaves_the_journal_as_it_is()
+    {
+        await Write("one", "two");
+        Directory.CreateDirectory(File1 + ".tmp");
+        await using (FlushScheduler flush = NewFlush())
+        using (Journal journal = Open(flush, [], RecoveryMode.Refuse))
+        {
+            journal.Rewrite([Encoding.UTF8.GetBytes("two")]);
+            journal.Append("three"u8);
+        }
+
+        Assert.That(await Read(), Is.EqualTo(new[] { "one", "two", "three" }));
+    }
+
+    [Test]
     public async Task A_rewritten_journal_holds_what_it_was_given_and_goes_on()
     {
         await Write("one", "two");
