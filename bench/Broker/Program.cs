@@ -15,7 +15,7 @@ int port = int.Parse(args[0], CultureInfo.InvariantCulture);
 // One row or a few: BENCH_ROWS=consume (a regular expression).
 var rows = new Regex(Environment.GetEnvironmentVariable("BENCH_ROWS") ?? "");
 int turns = int.Parse(Environment.GetEnvironmentVariable("BENCH_ROUNDS") ?? "3", CultureInfo.InvariantCulture);
-const int Small = 400_000, Large = 150_000, Transactional = 200_000;
+const int Small = 1_000_000, Large = 400_000, Transactional = 200_000;
 var ours = new Contender("local-broker", port, args[1], args[2]);
 Contender[] contenders = args.Length == 6 ? [ours, new Contender("kafka", port + 10, args[4], args[5])] : [ours];
 
