@@ -1,3 +1,5 @@
+using System.Buffers.Text;
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -19,115 +21,112 @@ public sealed class FrameScanner(bool validateTail = true)
     /// <summary>Objects and arrays inside each other, at most.</summary>
     public const int DepthMax = 1024;
 
-    private static readonly JsonReaderOptions Options = new() { MaxDepth = DepthMax };
-
     private byte[] _unescaped = new byte[256];
-    private byte[] _user = new byte[64];
-
-    /// <summary>Where in the frame the uid begins; below 0 when it was unescaped.</summary>
-    private int _userStart;
-    private int _userLength;
 
     /// <param name="frame">The frame as it came; white space around it, a line's end say, does no harm.</param>
     /// <param name="seconds">Unix seconds, 0 to <see cref="LastSecond"/>; fractions are cut off.</param>
     /// <param name="user">The uid, unescaped; holds until the next call or the end of <paramref name="frame"/>.</param>
-    public FrameFault Read(ReadOnlySpan<byte> frame, out long seconds, out ReadOnlySpan<byte> user)
+    public unsafe FrameFault Read(ReadOnlySpan<byte> frame, out long seconds, out ReadOnlySpan<byte> user)
     {
         seconds = 0;
         user = default;
-        try
+        if (validateTail && !Utf8.IsValid(frame)) return FrameFault.NotJson;
+        fixed (byte* begin = frame)
         {
-            if (validateTail && !Utf8.IsValid(frame)) return FrameFault.NotJson;
-            var reader = new Utf8JsonReader(frame, Options);
-            reader.Read();
-            var fault = reader.TokenType == JsonTokenType.StartObject ? ReadRoot(ref reader, out seconds) : FrameFault.NoTimestamp;
-            if (validateTail) ReadToEnd(ref reader);
-            if (fault == FrameFault.None) user = _userStart < 0 ? _user.AsSpan(0, _userLength) : frame.Slice(_userStart, _userLength);
-            return fault;
-        }
-        catch (JsonException)
-        {
-            return FrameFault.NotJson;
+            var json = new JsonSkimmer(begin, begin + frame.Length);
+            json.SkipSpace();
+            if (json.Next == '{')
+            {
+                if (!TryFind(ref json, out var timestamp, out var uid)) return FrameFault.NotJson;
+                var fault = ReadTimestamp(In(frame, begin, timestamp), out seconds);
+                return fault != FrameFault.None ? fault : ReadUser(In(frame, begin, uid), out user);
+            }
+            if (!json.SkipValue(DepthMax)) return FrameFault.NotJson;
+            json.SkipSpace();
+            return json.IsAtEnd ? FrameFault.NoTimestamp : FrameFault.NotJson;
         }
     }
 
-    private FrameFault ReadRoot(ref Utf8JsonReader reader, out long seconds)
+    /// <summary>Looks for the values of both fields, and on to the end where that is asked for.</summary>
+    /// <returns>False for what is no JSON.</returns>
+    private unsafe bool TryFind(ref JsonSkimmer json, out Place timestamp, out Place uid)
     {
-        seconds = 0;
-        FrameFault ofTimestamp = FrameFault.NoTimestamp, ofUser = FrameFault.NoUser;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        (timestamp, uid) = (default, default);
+        json.Skip('{');
+        var isLast = json.Next == '}';
+        while (!isLast)
         {
-            var isTimestamp = ofTimestamp == FrameFault.NoTimestamp && Is(ref reader, "ts"u8);
-            var isUser = !isTimestamp && ofUser == FrameFault.NoUser && Is(ref reader, "uid"u8);
-            reader.Read();
-            if (isTimestamp) ofTimestamp = ReadTimestamp(ref reader, out seconds);
-            if (isUser) ofUser = ReadUser(ref reader);
-            if ((isTimestamp || isUser) && !validateTail && ofTimestamp != FrameFault.NoTimestamp && ofUser != FrameFault.NoUser) break;
-            reader.Skip();
+            var name = json.At;
+            if (!json.SkipString(out var isEscaped)) return false;
+            var length = (int)(json.At - name);
+            var isTimestamp = timestamp.Length == 0 && Is(name, length, isEscaped, "\"ts\""u8);
+            var isUser = !isTimestamp && uid.Length == 0 && Is(name, length, isEscaped, "\"uid\""u8);
+            if (!json.Skip(':')) return false;
+            var value = json.At;
+            if (!json.SkipValue(DepthMax - 1)) return false;
+            if (isTimestamp) timestamp = new Place(value, (int)(json.At - value));
+            if (isUser) uid = new Place(value, (int)(json.At - value));
+            if (!validateTail && timestamp.Length > 0 && uid.Length > 0) return true;
+            if (!json.Skip(',')) isLast = true;
         }
-        return ofTimestamp != FrameFault.None ? ofTimestamp : ofUser;
+        return json.Skip('}') && json.IsAtEnd;
     }
 
-    private FrameFault ReadTimestamp(ref Utf8JsonReader reader, out long seconds)
+    private FrameFault ReadTimestamp(ReadOnlySpan<byte> value, out long seconds)
     {
         seconds = 0;
-        if (reader.TokenType == JsonTokenType.Number) return ReadNumber(ref reader, out seconds);
-        if (reader.TokenType != JsonTokenType.String || !TryUnescape(ref reader, out var text)) return FrameFault.TimestampIsNoNumber;
-        // As JSON writes a number: no sign but a minus, no white space.
-        if (text.Length == 0 || !char.IsAsciiDigit((char)text[^1]) || !(text[0] == '-' || char.IsAsciiDigit((char)text[0]))) return FrameFault.TimestampIsNoNumber;
-        try
+        if (value.IsEmpty) return FrameFault.NoTimestamp;
+        if (value[0] == '"')
         {
-            var inner = new Utf8JsonReader(text);
-            inner.Read();
-            var fault = ReadNumber(ref inner, out seconds);
-            return inner.Read() ? FrameFault.TimestampIsNoNumber : fault;
+            // As JSON writes a number: no sign but a minus, no white space.
+            if (!TryText(value, out value) || value.IsEmpty || !IsNumber(value)) return FrameFault.TimestampIsNoNumber;
         }
-        catch (JsonException)
+        else if (!char.IsAsciiDigit((char)value[0]) && value[0] != '-')
         {
             return FrameFault.TimestampIsNoNumber;
         }
-    }
-
-    private static FrameFault ReadNumber(ref Utf8JsonReader reader, out long seconds)
-    {
-        if (!reader.TryGetInt64(out seconds))
-        {
-            seconds = -1;
-            if (reader.TryGetDecimal(out var number) && number is >= 0 and <= LastSecond) seconds = (long)number;
-        }
+        if (!Utf8Parser.TryParse(value, out seconds, out var used) || used != value.Length)
+            seconds = decimal.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number is >= 0 and <= LastSecond ? (long)number : -1;
         if (seconds is >= 0 and <= LastSecond) return FrameFault.None;
         seconds = 0;
         return FrameFault.TimestampOutOfRange;
     }
 
-    private FrameFault ReadUser(ref Utf8JsonReader reader)
+    private FrameFault ReadUser(ReadOnlySpan<byte> value, out ReadOnlySpan<byte> user)
     {
-        if (reader.TokenType != JsonTokenType.String) return FrameFault.UserIsNoText;
-        if (!reader.ValueIsEscaped)
-        {
-            (_userStart, _userLength) = ((int)reader.TokenStartIndex + 1, reader.ValueSpan.Length);
-            return _userLength > 0 && (validateTail || Utf8.IsValid(reader.ValueSpan)) ? FrameFault.None : FrameFault.UserIsNoText;
-        }
-        if (!TryUnescape(ref reader, out var unescaped)) return FrameFault.UserIsNoText;
-        // Reading goes on over the buffer that unescapes.
-        if (_user.Length < unescaped.Length) _user = new byte[unescaped.Length];
-        unescaped.CopyTo(_user);
-        (_userStart, _userLength) = (-1, unescaped.Length);
+        user = default;
+        if (value.IsEmpty) return FrameFault.NoUser;
+        if (value[0] != '"' || !TryText(value, out user) || user.IsEmpty || !(validateTail || Utf8.IsValid(value))) return FrameFault.UserIsNoText;
         return FrameFault.None;
     }
 
-    private bool Is(ref Utf8JsonReader reader, ReadOnlySpan<byte> name)
+    private static unsafe bool IsNumber(ReadOnlySpan<byte> text)
     {
-        if (!reader.ValueIsEscaped) return reader.ValueSpan.SequenceEqual(name);
-        // Every character may be written as \uXXXX, six bytes.
-        return reader.ValueSpan.Length <= name.Length * 6 && TryUnescape(ref reader, out var unescaped) && unescaped.SequenceEqual(name);
+        fixed (byte* begin = text)
+        {
+            var json = new JsonSkimmer(begin, begin + text.Length);
+            return (json.Next == '-' || char.IsAsciiDigit((char)json.Next)) && json.SkipValue(0) && json.IsAtEnd;
+        }
     }
 
-    /// <returns>False for text that no UTF-8 can hold: half of a surrogate pair.</returns>
-    private bool TryUnescape(ref Utf8JsonReader reader, out ReadOnlySpan<byte> text)
+    private unsafe bool Is(byte* text, int length, bool isEscaped, ReadOnlySpan<byte> quoted)
     {
-        text = default;
-        if (_unescaped.Length < reader.ValueSpan.Length) _unescaped = new byte[reader.ValueSpan.Length];
+        var name = new ReadOnlySpan<byte>(text, length);
+        if (!isEscaped) return name.SequenceEqual(quoted);
+        // Every character may be written as \uXXXX, six bytes.
+        return length <= quoted.Length * 6 && TryText(name, out var unescaped) && unescaped.SequenceEqual(quoted[1..^1]);
+    }
+
+    /// <param name="quoted">A string of JSON, with its quotes.</param>
+    /// <param name="text">What it says; holds until the next call.</param>
+    /// <returns>False for text that no UTF-8 can hold: half of a surrogate pair.</returns>
+    private bool TryText(ReadOnlySpan<byte> quoted, out ReadOnlySpan<byte> text)
+    {
+        text = quoted[1..^1];
+        if (!text.Contains((byte)'\\')) return true;
+        if (_unescaped.Length < quoted.Length) _unescaped = new byte[quoted.Length];
+        var reader = new Utf8JsonReader(quoted);
+        reader.Read();
         try
         {
             text = _unescaped.AsSpan(0, reader.CopyString(_unescaped));
@@ -139,10 +138,14 @@ public sealed class FrameScanner(bool validateTail = true)
         }
     }
 
-    private static void ReadToEnd(ref Utf8JsonReader reader)
+    private static unsafe ReadOnlySpan<byte> In(ReadOnlySpan<byte> frame, byte* begin, Place place) =>
+        place.Length == 0 ? default : frame.Slice((int)(place.At - begin), place.Length);
+
+    /// <summary>Where in the frame a value stands; without length where it is missing.</summary>
+    private readonly unsafe struct Place(byte* at, int length)
     {
-        while (reader.Read())
-        {
-        }
+        public byte* At { get; } = at;
+
+        public int Length { get; } = length;
     }
 }

@@ -1,0 +1,182 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
+namespace Tally.ProcessorService.Jobs.Frames;
+
+/// <summary>
+/// Goes over JSON (RFC 8259) without making tokens of it: says whether a value is one and where it ends. Takes and refuses what
+/// System.Text.Json's reader does; that reader does three times the work for a frame, of which two members are wanted. UTF-8 is not looked at.
+/// </summary>
+/// <param name="at">The first byte; they must stay where they are.</param>
+/// <param name="end">Behind the last one.</param>
+internal unsafe ref struct JsonSkimmer(byte* at, byte* end)
+{
+    private byte* _at = at;
+
+    /// <summary>Where reading has come.</summary>
+    public readonly byte* At => _at;
+
+    /// <summary>What comes next; 0 at the end, which no JSON holds outside of nothing.</summary>
+    public readonly byte Next => _at < end ? *_at : (byte)0;
+
+    /// <summary>Everything was read.</summary>
+    public readonly bool IsAtEnd => _at == end;
+
+    public void SkipSpace()
+    {
+        while (_at < end && *_at <= ' ' && *_at is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t') _at++;
+    }
+
+    /// <summary>Takes one byte and the white space around it.</summary>
+    /// <returns>False where another comes.</returns>
+    public bool Skip(char wanted)
+    {
+        SkipSpace();
+        if (Next != wanted) return false;
+        _at++;
+        SkipSpace();
+        return true;
+    }
+
+    /// <summary>Goes over a string that begins here, its quotes included.</summary>
+    /// <param name="isEscaped">Whether there are escapes in it.</param>
+    public bool SkipString(out bool isEscaped)
+    {
+        isEscaped = false;
+        if (Next != '"') return false;
+        _at++;
+        while (true)
+        {
+            while (end - _at >= Vector128<byte>.Count)
+            {
+                var bytes = Vector128.Load(_at);
+                var stops = (Vector128.Equals(bytes, Vector128.Create((byte)'"')) | Vector128.Equals(bytes, Vector128.Create((byte)'\\'))
+                    | Vector128.LessThan(bytes, Vector128.Create((byte)' '))).ExtractMostSignificantBits();
+                if (stops != 0)
+                {
+                    _at += BitOperations.TrailingZeroCount(stops);
+                    break;
+                }
+                _at += Vector128<byte>.Count;
+            }
+            while (_at < end && *_at >= ' ' && *_at != '"' && *_at != '\\') _at++;
+            if (Next == '"')
+            {
+                _at++;
+                return true;
+            }
+            if (Next != '\\' || !SkipEscape()) return false;
+            isEscaped = true;
+        }
+    }
+
+    /// <summary>Goes over the value that begins here, whatever is in it.</summary>
+    /// <param name="levels">Objects and arrays inside each other that it may have, 1,024 at most.</param>
+    public bool SkipValue(int levels) => Next is (byte)'{' or (byte)'[' ? SkipNested(levels) : SkipSingle();
+
+    private bool SkipNested(int levels)
+    {
+        // A bit a level: set for an object.
+        var kinds = stackalloc ulong[FrameScanner.DepthMax / 64];
+        var level = 0;
+        while (true)
+        {
+            if (Next is (byte)'{' or (byte)'[')
+            {
+                if (level == levels) return false;
+                var isObject = *_at++ == '{';
+                var bit = 1UL << (level & 63);
+                if (isObject) kinds[level >> 6] |= bit;
+                else kinds[level >> 6] &= ~bit;
+                level++;
+                SkipSpace();
+                if (Next != (isObject ? '}' : ']'))
+                {
+                    if (isObject && !SkipName()) return false;
+                    continue;
+                }
+            }
+            else if (!SkipSingle())
+            {
+                return false;
+            }
+            // Behind a value, or at the end of an empty object or array: out of all that end here.
+            while (true)
+            {
+                SkipSpace();
+                var inObject = (kinds[(level - 1) >> 6] & (1UL << ((level - 1) & 63))) != 0;
+                if (Next == ',')
+                {
+                    _at++;
+                    SkipSpace();
+                    if (inObject && !SkipName()) return false;
+                    break;
+                }
+                if (Next != (inObject ? '}' : ']')) return false;
+                _at++;
+                if (--level == 0) return true;
+            }
+        }
+    }
+
+    private bool SkipSingle() => Next switch
+    {
+        (byte)'"' => SkipString(out _),
+        (byte)'t' => SkipWord("true"u8),
+        (byte)'f' => SkipWord("false"u8),
+        (byte)'n' => SkipWord("null"u8),
+        _ => SkipNumber(),
+    };
+
+    /// <summary>A name and its colon, up to the value.</summary>
+    private bool SkipName() => SkipString(out _) && Skip(':');
+
+    private bool SkipWord(ReadOnlySpan<byte> word)
+    {
+        if (end - _at < word.Length || !new ReadOnlySpan<byte>(_at, word.Length).SequenceEqual(word)) return false;
+        _at += word.Length;
+        return true;
+    }
+
+    private bool SkipNumber()
+    {
+        if (Next == '-') _at++;
+        if (Next == '0') _at++;
+        else if (!SkipDigits()) return false;
+        if (Next == '.')
+        {
+            _at++;
+            if (!SkipDigits()) return false;
+        }
+        if (Next is not ((byte)'e' or (byte)'E')) return true;
+        _at++;
+        if (Next is (byte)'+' or (byte)'-') _at++;
+        return SkipDigits();
+    }
+
+    /// <returns>False where there is none.</returns>
+    private bool SkipDigits()
+    {
+        var begin = _at;
+        while (_at < end && char.IsAsciiDigit((char)*_at)) _at++;
+        return _at > begin;
+    }
+
+    private bool SkipEscape()
+    {
+        _at++;
+        switch (Next)
+        {
+            case (byte)'"' or (byte)'\\' or (byte)'/' or (byte)'b' or (byte)'f' or (byte)'n' or (byte)'r' or (byte)'t':
+                _at++;
+                return true;
+            case (byte)'u':
+                _at++;
+                for (var i = 0; i < 4; i++, _at++)
+                    if (!char.IsAsciiHexDigit((char)Next)) return false;
+                return true;
+            default:
+                return false;
+        }
+    }
+}
