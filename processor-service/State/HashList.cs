@@ -21,7 +21,7 @@ public sealed unsafe class HashList(StateBudget? budget = null) : IDisposable
 
     public void Add(UInt128 hash)
     {
-        if (Count == _slots) Resize(Math.Max(4, _slots + (_slots / 2)));
+        if (Count == _slots) Resize(Math.Max(8, _slots * 2));
         Slots[Count++] = hash;
     }
 

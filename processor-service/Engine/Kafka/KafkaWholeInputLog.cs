@@ -13,6 +13,9 @@ public sealed class KafkaWholeInputLog : IInputLog, IAssignmentListener, IKafkaM
     /// <summary>The group's consumer is asked this often; it has no records of its own to give.</summary>
     private static readonly TimeSpan GroupEvery = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>Records between two looks at the clock.</summary>
+    private const int RecordsBetweenLooks = 128;
+
     private readonly KafkaInputLog _owner;
     private readonly Func<IReadOnlyCollection<PartitionOffset>, KafkaReplayLog> _open;
     private readonly IReadOnlyList<int> _partitions;
@@ -20,6 +23,7 @@ public sealed class KafkaWholeInputLog : IInputLog, IAssignmentListener, IKafkaM
     private readonly TimeProvider _clock;
     private KafkaReplayLog? _input;
     private long _askedGroup;
+    private int _sinceLook;
 
     /// <param name="owner">Makes the group's consumer of the topic with one partition.</param>
     /// <param name="topic">The input.</param>
@@ -47,11 +51,7 @@ public sealed class KafkaWholeInputLog : IInputLog, IAssignmentListener, IKafkaM
             _owner.TryRead(wait, out _);
             return false;
         }
-        if (_clock.GetElapsedTime(_askedGroup) >= GroupEvery)
-        {
-            _askedGroup = _clock.GetTimestamp();
-            _owner.TryRead(TimeSpan.Zero, out _);
-        }
+        if (wait > TimeSpan.Zero || ++_sinceLook >= RecordsBetweenLooks) AskGroup();
         return _input is not null && _input.TryRead(wait < GroupEvery ? wait : GroupEvery, out record);
     }
 
@@ -97,6 +97,14 @@ public sealed class KafkaWholeInputLog : IInputLog, IAssignmentListener, IKafkaM
     }
 
     void IAssignmentListener.Lost(IReadOnlyList<int> partitions) => _listener.Lost(_partitions);
+
+    private void AskGroup()
+    {
+        _sinceLook = 0;
+        if (_clock.GetElapsedTime(_askedGroup) < GroupEvery) return;
+        _askedGroup = _clock.GetTimestamp();
+        _owner.TryRead(TimeSpan.Zero, out _);
+    }
 
     private void CloseInput()
     {

@@ -16,6 +16,7 @@ public sealed class FrameUnion : IDisposable
     private readonly bool[] _joined;
     private long _restoredWatermark;
     private long _lastFrame;
+    private bool _sawFrame;
     private bool _hasBegun;
     private int _tasks;
 
@@ -56,17 +57,23 @@ public sealed class FrameUnion : IDisposable
         Windows.Resume(_restoredWatermark);
     }
 
-    public void SawFrame() => _lastFrame = _clock.GetTimestamp();
+    /// <summary>Said for every frame: so the clock is looked at later.</summary>
+    public void SawFrame() => _sawFrame = true;
 
-    /// <summary>Time that passed since the last frame while nothing more is to be read anywhere; else zero.</summary>
-    public TimeSpan Rest => Times.IsAtRest ? _clock.GetElapsedTime(_lastFrame) : TimeSpan.Zero;
+    public bool IsAtRest => Rest() >= RestAfter;
 
-    public bool IsAtRest => Rest >= RestAfter;
+    /// <summary>Time that passed since the first look after the last frame while nothing more is to be read anywhere; else zero.</summary>
+    private TimeSpan Rest()
+    {
+        if (_sawFrame) _lastFrame = _clock.GetTimestamp();
+        _sawFrame = false;
+        return Times.IsAtRest ? _clock.GetElapsedTime(_lastFrame) : TimeSpan.Zero;
+    }
 
     /// <summary>Called once a commit, when every task has handed out its part: results for everybody, and for the archive in front of the progress.</summary>
     public void Emit(IEmit emit, int generation)
     {
-        Windows.Advance(Times.Watermark((long)Math.Round(Rest.TotalSeconds)));
+        Windows.Advance(Times.Watermark((long)Math.Round(Rest().TotalSeconds)));
         var changed = Windows.Changed.ToArray();
         foreach (var result in Windows.TakeResults())
         {
