@@ -23,11 +23,8 @@ public sealed class ColourBoard
         lock (_lock) (_state, Away) = (state, null);
     }
 
-    /// <summary>Runs work on the state while nobody reads it.</summary>
-    public void Change(Action work)
-    {
-        lock (_lock) work();
-    }
+    /// <summary>Until it is disposed nobody reads the state, and it may be changed.</summary>
+    public Lock.Scope Change() => _lock.EnterScope();
 
     /// <returns>Null while there is nothing to read.</returns>
     public ColourReading? Read()

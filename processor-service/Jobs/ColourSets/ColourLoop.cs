@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Tally.ProcessorService.Engine;
+using Tally.ProcessorService.Engine.Broker;
 using Tally.Shared.Hosting;
 using Tally.Shared.Kafka;
 
@@ -27,6 +28,10 @@ public sealed partial class ColourLoop(
             catch (KafkaException e)
             {
                 Lost(logger, e.Error.Code, e.Error.Reason);
+            }
+            catch (SessionEndException e)
+            {
+                Ended(logger, e.Message);
             }
             board.Clear("The broker does not answer, or another instance has the colours.");
             Beat();
@@ -84,4 +89,7 @@ public sealed partial class ColourLoop(
 
     [LoggerMessage(EventId = 3102, Level = LogLevel.Warning, Message = "The colours are given up and taken again: {Code} {Reason}")]
     private static partial void Lost(ILogger logger, ErrorCode code, string reason);
+
+    [LoggerMessage(EventId = 3121, Level = LogLevel.Warning, Message = "The colours are given up and taken again: {Why}")]
+    private static partial void Ended(ILogger logger, string why);
 }

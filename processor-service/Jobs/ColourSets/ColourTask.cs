@@ -3,6 +3,7 @@ using Confluent.Kafka;
 using Google.Protobuf;
 using Tally.ProcessorService.Engine;
 using Tally.ProcessorService.Engine.Broker;
+using Tally.ProcessorService.Engine.Kafka;
 using Tally.Shared.Contracts;
 using Tally.Shared.Kafka;
 
@@ -23,16 +24,17 @@ public sealed class ColourTask : IDisposable
     private readonly string _progressTopic;
     private readonly string _deadLetterTopic;
     private readonly IProducer<byte[]?, byte[]?> _producer;
-    private readonly IConsumer<byte[]?, byte[]?> _events;
+    private readonly KafkaReplayLog _events;
     private readonly DeadLetterWriter _letters;
     private readonly List<OutputRecord> _dead = [];
     private readonly ColourSetsState _state;
-    private readonly int _partitions;
+    private readonly ILogger _logger;
     private bool _changed = true;
 
     public ColourTask(KafkaOptions kafka, ProcessorOptions options, ColourBoard board, HoldingLimits limits, TimeProvider clock, ILogger logger)
     {
-        (_board, _clock, _topic, _progressTopic, _deadLetterTopic) = (board, clock, kafka.Topics.Colours, kafka.Topics.ColoursProgress, kafka.Topics.ColoursDeadLetter);
+        (_board, _clock, _logger) = (board, clock, logger);
+        (_topic, _progressTopic, _deadLetterTopic) = (kafka.Topics.Colours, kafka.Topics.ColoursProgress, kafka.Topics.ColoursDeadLetter);
         _letters = new DeadLetterWriter(_topic, options.DeadLetterBytes);
         var producing = KafkaClientConfig.Producer(kafka, $"tally-processor-{options.Instance}-colours-output");
         // The same one everywhere: there is one owner.
@@ -40,33 +42,43 @@ public sealed class ColourTask : IDisposable
         producing.TransactionTimeoutMs = (int)options.TransactionTimeout.TotalMilliseconds;
         producing.EnableDeliveryReports = false;
         _producer = new ProducerBuilder<byte[]?, byte[]?>(producing).LogTo(logger).Build();
-        _producer.InitTransactions(Limit);
-
         var reading = KafkaClientConfig.Consumer(kafka, $"tally-processor-{options.Instance}-colours-input", options.Group);
         reading.AutoOffsetReset = AutoOffsetReset.Earliest;
         reading.QueuedMaxMessagesKbytes = 4096;
         reading.QueuedMinMessages = 20_000;
         reading.FetchWaitMaxMs = 50;
-        reading.ConsumeResultFields = "none";
-        _events = new ConsumerBuilder<byte[]?, byte[]?>(reading).LogTo(logger).Build();
-        _partitions = CountPartitions();
-        _state = new ColourSetsState(limits, _partitions, ReadProgress(), clock.GetUtcNow().ToUnixTimeMilliseconds());
-        _events.Assign(Enumerable.Range(0, _partitions).Select(p => new TopicPartitionOffset(_topic, p, Offset.Beginning)));
+        try
+        {
+            _producer.InitTransactions(Limit);
+            var ends = LookAround(reading, out var progress);
+            _state = new ColourSetsState(limits, ends.Length, progress, clock.GetUtcNow().ToUnixTimeMilliseconds());
+            // What retention removed will never be read.
+            for (var p = 0; p < ends.Length; p++) _state.Reached(p, ends[p].Low);
+            _events = new KafkaReplayLog(reading, _topic, [.. ends.Select((end, p) => new PartitionOffset(p, end.Low))], logger);
+        }
+        catch
+        {
+            _producer.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Runs as long as <paramref name="mayGoOn"/> says so.</summary>
     /// <exception cref="KafkaException">Another owner, or no broker.</exception>
+    /// <exception cref="SessionEndException">The events can be read no more.</exception>
     public void Run(Func<bool> mayGoOn)
     {
-        var ends = Enumerable.Range(0, _partitions).Select(p => _events.QueryWatermarkOffsets(new TopicPartition(_topic, p), Limit)).ToArray();
-        // What retention removed will never be read.
-        for (var p = 0; p < _partitions; p++) _state.Reached(p, ends[p].Low);
         var committed = _clock.GetTimestamp();
         var shown = false;
         while (mayGoOn())
         {
             // Waiting holds nobody up who reads.
-            if (_events.Consume(Wait) is { } first) _board.Change(() => TakeSome(first));
+            if (_events.TryRead(Wait, out var first))
+            {
+                using var changing = _board.Change();
+                Take(first);
+                for (var n = 1; n < RecordsBetweenLooks && _events.TryRead(TimeSpan.Zero, out var next); n++) Take(next);
+            }
             if (!shown && _state.Restored)
             {
                 _board.Show(_state);
@@ -85,39 +97,23 @@ public sealed class ColourTask : IDisposable
         _producer.Dispose();
     }
 
-    private void TakeSome(ConsumeResult<byte[]?, byte[]?> first)
+    private void Take(in LogRecord record)
     {
-        var result = first;
-        for (var n = 0; n < RecordsBetweenLooks && result is not null; n++, result = _events.Consume(TimeSpan.Zero)) Take(result);
-        if (result is not null) Take(result);
-    }
-
-    private void Take(ConsumeResult<byte[]?, byte[]?> result)
-    {
-        if (result.IsPartitionEOF)
+        if (record.IsEnd)
         {
-            _state.Reached(result.Partition, result.Offset);
+            _state.Reached(record.Partition, record.Offset);
             return;
         }
         _changed = true;
-        var value = result.Message.Value ?? [];
-        if (_state.Take(result.Partition, result.Offset, value) is not { } why) return;
-        _dead.Add(_letters.Write(new LogRecord
-        {
-            Partition = result.Partition,
-            Offset = result.Offset,
-            HasKey = result.Message.Key is not null,
-            Key = result.Message.Key,
-            HasValue = result.Message.Value is not null,
-            Value = value,
-        }, Outcome.DeadLetter(DeadLetterReasons.InvalidColour, why)));
+        if (_state.Take(record.Partition, record.Offset, record.Value) is { } why)
+            _dead.Add(_letters.Write(record, Outcome.DeadLetter(DeadLetterReasons.InvalidColour, why)));
     }
 
     private void Commit()
     {
         if (!_changed) return;
-        ColoursProgress progress = null!;
-        _board.Change(() => progress = _state.Progress(_clock.GetUtcNow().ToUnixTimeMilliseconds()));
+        ColoursProgress progress;
+        using (_board.Change()) progress = _state.Progress(_clock.GetUtcNow().ToUnixTimeMilliseconds());
         _producer.BeginTransaction();
         foreach (var letter in _dead)
             _producer.Produce(_deadLetterTopic, new Message<byte[]?, byte[]?> { Key = letter.Key, Value = letter.Value, Headers = letter.Headers });
@@ -132,21 +128,22 @@ public sealed class ColourTask : IDisposable
         _changed = false;
     }
 
-    private int CountPartitions()
+    /// <summary>Ends of the events, and the last progress there is; what a former owner left open was ended when the transactional id was initialised.</summary>
+    private WatermarkOffsets[] LookAround(ConsumerConfig config, out ColoursProgress? progress)
     {
-        using var admin = new DependentAdminClientBuilder(_events.Handle).Build();
+        using var probe = new ConsumerBuilder<byte[]?, byte[]?>(config).LogTo(_logger).Build();
+        using var admin = new DependentAdminClientBuilder(probe.Handle).Build();
         var found = admin.GetMetadata(_topic, Limit).Topics[0];
         if (found.Error.IsError) throw new KafkaException(found.Error);
-        return found.Partitions.Count;
+        progress = LastProgress(probe);
+        return [.. Enumerable.Range(0, found.Partitions.Count).Select(p => probe.QueryWatermarkOffsets(new TopicPartition(_topic, p), Limit))];
     }
 
-    /// <summary>The last progress there is; what a former owner left open was ended when the transactional id was initialised.</summary>
-    private ColoursProgress? ReadProgress()
+    private ColoursProgress? LastProgress(IConsumer<byte[]?, byte[]?> probe)
     {
-        var place = new TopicPartition(_progressTopic, 0);
-        _events.Assign(new TopicPartitionOffset(place, Offset.Beginning));
+        probe.Assign(new TopicPartitionOffset(_progressTopic, 0, Offset.Beginning));
         ColoursProgress? last = null;
-        while (_events.Consume(Limit) is { } result)
+        while (probe.Consume(Limit) is { } result)
         {
             if (result.IsPartitionEOF) return last;
             if (result.Message.Value is { } value) last = ColoursProgress.Parser.ParseFrom(value);
