@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo frames-stdin watch-frames frames-reset feed-flows feed-colours feed-frames chaos-flows chaos-reads chaos-backlog chaos-overload chaos-kafka bench-reads test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes rebuild bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin watch-frames frames-reset feed-flows feed-colours feed-frames chaos-flows chaos-colours chaos-reads chaos-backlog chaos-overload chaos-kafka bench-reads test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes rebuild bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -50,6 +50,9 @@ chaos-services: ## the fault tests again and again, services started in orders d
 
 chaos-flows: ## a hundred thousand reads of flows beside writers, and a million flows of one hour in bounded memory (FLOW_READS=100000)
 	@FLOW_READS=$${FLOW_READS:-100000} FLOW_ROWS=$${FLOW_ROWS:-1000000} HANG_TIMEOUT=20m SUITES=EndToEnd FILTER=Flows deploy/test.sh
+
+chaos-colours: ## ten million colours through a processor whose heap may have 64 MB: what was aged out is counted and kept over kill -9 (COLOUR_EVENTS=10000000)
+	@COLOUR_EVENTS=$${COLOUR_EVENTS:-10000000} HANG_TIMEOUT=15m SUITES=EndToEnd FILTER=ColourAgeingTests deploy/test.sh; code=$$?; grep -E '^ *[0-9]+ events in' artifacts/test-logs/EndToEnd.log; exit $$code
 
 chaos-engine: ## processors and brokers killed, frozen, stopped under load (BROKERS=local|kafka|kafka3 EVENTS=2000000 STRIKES=40 SEED=n)
 	@CHAOS_BROKERS=$${BROKERS:-local} EVENTS=$${EVENTS:-2000000} STRIKES=$${STRIKES:-40} HANG_TIMEOUT=20m SUITES=Integration FILTER=EngineChaosTests deploy/test.sh

@@ -22,11 +22,11 @@ public sealed class ManyFlowsTests
         var before = 0L;
         await Eventually.HoldsAsync($"{Rows} flows are read", TimeSpan.FromSeconds(240), async () =>
         {
-            before = Memory(pipeline.Query);
+            before = ProcessMemory.Now(pipeline.Query);
             return await ReadAsync(pipeline) == Rows;
         });
-        await TestContext.Out.WriteLineAsync($"{Rows} flows; query-service held {before / 1024} MiB before the last answer and at most {Peak(pipeline.Query) / 1024} MiB");
-        Assert.That(Peak(pipeline.Query), Is.LessThan(300 * 1024));
+        await TestContext.Out.WriteLineAsync($"{Rows} flows; query-service held {before / 1024} MiB before the last answer and at most {ProcessMemory.Peak(pipeline.Query) / 1024} MiB");
+        Assert.That(ProcessMemory.Peak(pipeline.Query), Is.LessThan(300 * 1024));
     }
 
     /// <returns>Flows of the hour, each checked; -1 while there is no answer.</returns>
@@ -46,13 +46,4 @@ public sealed class ManyFlowsTests
         }
         return count;
     }
-
-    private static long Memory(ServiceProcess process) => Status(process, "VmRSS:");
-
-    private static long Peak(ServiceProcess process) => Status(process, "VmHWM:");
-
-    /// <returns>KiB.</returns>
-    private static long Status(ServiceProcess process, string name) => long.Parse(
-        File.ReadLines($"/proc/{process.Id}/status").Single(l => l.StartsWith(name, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
-        CultureInfo.InvariantCulture);
 }
