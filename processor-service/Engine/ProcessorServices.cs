@@ -70,9 +70,12 @@ public static class ProcessorServices
             state.Retention, provider.GetRequiredService<TimeProvider>(), options.SketchInterval);
     }
 
-    private static FlowsJob Flows(IServiceProvider provider) => new(
-        Options<KafkaOptions>(provider).Topics, Options<FlowsOptions>(provider), Options<ProcessorOptions>(provider).For("flows").Generation,
-        provider.GetRequiredService<TimeProvider>());
+    private static FlowsJob Flows(IServiceProvider provider)
+    {
+        var (options, state) = (Options<ProcessorOptions>(provider).For("flows"), Options<StateOptions>(provider));
+        var folder = state.Directory.Length == 0 ? Directory.CreateTempSubdirectory("tally-flows-").FullName : Path.Combine(state.Directory, $"flows-{options.Instance}");
+        return new(Options<KafkaOptions>(provider).Topics, Options<FlowsOptions>(provider), options.Generation, folder, provider.GetRequiredService<TimeProvider>());
+    }
 
     private static FramesJob Frames(IServiceProvider provider) => new(
         Options<KafkaOptions>(provider).Topics, Options<HashKeyOptions>(provider).CreateHasher(), Options<FramesOptions>(provider),

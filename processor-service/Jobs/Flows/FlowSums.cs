@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Runtime.InteropServices;
 
 namespace Tally.ProcessorService.Jobs.Flows;
@@ -22,38 +23,68 @@ public record struct FlowBytes(long Tx, long Rx, bool Saturated)
     }
 }
 
-/// <summary>The sums of one input partition, found by the bytes of their record key.</summary>
-public sealed class FlowSums
+/// <summary>The sums of one input partition, found by the bytes of their record key, hour by hour.</summary>
+public sealed class FlowSums : IDisposable
 {
-    private readonly Dictionary<byte[], FlowBytes> _sums = new(KeyBytes.Comparer);
-    private readonly List<byte[]> _touched = [];
+    private readonly Dictionary<long, FlowHour> _hours = [];
+    private readonly List<(FlowHour Hour, byte[] Key)> _touched = [];
+    private readonly FlowMemory _memory;
 
-    public int Count => _sums.Count;
+    public FlowSums(FlowMemory memory)
+    {
+        _memory = memory;
+        memory.Join(this);
+    }
+
+    /// <summary>Hours that have something in memory.</summary>
+    public IEnumerable<FlowHour> Held => _hours.Values.Where(hour => hour.Bytes > 0);
 
     /// <returns>False when a sum could not take it whole.</returns>
-    public bool Add(ReadOnlySpan<byte> key, long tx, long rx)
+    public bool Add(long hour, ReadOnlySpan<byte> key, long tx, long rx)
     {
-        ref var sum = ref CollectionsMarshal.GetValueRefOrAddDefault(_sums.GetAlternateLookup<ReadOnlySpan<byte>>(), key, out _);
+        var of = Hour(hour);
+        of.Return();
+        ref var sum = ref of.At(key);
         if (!sum.Touched)
         {
             sum.Touched = true;
-            _sums.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(key, out var stored, out _);
-            _touched.Add(stored!);
+            of.Touched = true;
+            _touched.Add((of, of.Stored(key)));
         }
         return sum.Add(tx, rx);
     }
 
-    public void Restore(ReadOnlySpan<byte> key, FlowBytes sum) => _sums.GetAlternateLookup<ReadOnlySpan<byte>>()[key] = sum;
+    /// <exception cref="InvalidDataException">The key has no hour.</exception>
+    public void Restore(ReadOnlySpan<byte> key, FlowBytes sum)
+    {
+        if (!Utf8Parser.TryParse(key, out long hour, out _)) throw new InvalidDataException("The key of a sum of flows has no hour.");
+        Hour(hour).At(key) = sum;
+        _memory.MakeRoom();
+    }
 
-    /// <summary>Hands out every sum that changed since the last call.</summary>
+    /// <summary>Hands out every sum that changed since the last call. Then hours beyond the memory leave it.</summary>
     public void TakeTouched(Action<byte[], FlowBytes> take)
     {
-        foreach (var key in _touched)
+        foreach (var (hour, key) in _touched)
         {
-            ref var sum = ref CollectionsMarshal.GetValueRefOrNullRef(_sums, key);
-            sum.Touched = false;
+            ref var sum = ref hour.At(key);
+            sum.Touched = hour.Touched = false;
             take(key, sum);
         }
         _touched.Clear();
+        _memory.MakeRoom();
+    }
+
+    public void Dispose()
+    {
+        _memory.Leave(this);
+        foreach (var hour in _hours.Values) hour.Dispose();
+        _hours.Clear();
+    }
+
+    private FlowHour Hour(long hour)
+    {
+        ref var found = ref CollectionsMarshal.GetValueRefOrAddDefault(_hours, hour, out _);
+        return found ??= new FlowHour(_memory);
     }
 }

@@ -4,8 +4,15 @@ using Tally.Shared.Kafka;
 namespace Tally.ProcessorService.Jobs.Flows;
 
 /// <summary>Bytes sent and received per flow and hour.</summary>
-public sealed class FlowsJob(TopicNames topics, FlowsOptions options, int generation, TimeProvider clock) : IJob
+/// <param name="topics">Their names.</param>
+/// <param name="options">Section Flows.</param>
+/// <param name="generation">Of the counting.</param>
+/// <param name="folder">Where hours rest that memory has no room for; emptied with the first task.</param>
+/// <param name="clock">Bounds the times of records.</param>
+public sealed class FlowsJob(TopicNames topics, FlowsOptions options, int generation, string folder, TimeProvider clock) : IJob
 {
+    private FlowMemory? _memory;
+
     public string Name => "flows";
 
     // A sum is absolute and says all there is to know of a flow: its topic is the changelog as well.
@@ -13,5 +20,9 @@ public sealed class FlowsJob(TopicNames topics, FlowsOptions options, int genera
 
     public int Generation => generation;
 
-    public IJobTask CreateTask(int partition, int partitionCount) => new FlowsTask(generation, options.RememberKeys, clock);
+    public IJobTask CreateTask(int partition, int partitionCount)
+    {
+        _memory ??= new FlowMemory(options.SumBytes, new FlowFiles(folder));
+        return new FlowsTask(generation, options.RememberKeys, _memory, clock);
+    }
 }

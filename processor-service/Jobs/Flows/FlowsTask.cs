@@ -10,13 +10,13 @@ namespace Tally.ProcessorService.Jobs.Flows;
 /// Sums the flows of one input partition. An array counts whole or not at all: one bad flow makes it a dead letter, and an
 /// Idempotency-Key that was seen makes it a duplicate, whatever is in it.
 /// </summary>
-public sealed class FlowsTask(int generation, TimeSpan rememberKeys, TimeProvider clock) : IJobTask
+public sealed class FlowsTask(int generation, TimeSpan rememberKeys, FlowMemory memory, TimeProvider clock) : IJobTask
 {
     /// <summary>Names of the job's own counts in the progress record.</summary>
     public const string Flows = "flows";
     public const string SaturatedFlows = "saturated_flows";
 
-    private readonly FlowSums _sums = new();
+    private readonly FlowSums _sums = new(memory);
     private readonly FlowKeyMemory _keys = new(generation, rememberKeys, clock);
     private long _flows;
     private long _saturated;
@@ -88,7 +88,11 @@ public sealed class FlowsTask(int generation, TimeSpan rememberKeys, TimeProvide
         _keys.Emit(emit);
     }
 
-    public void Dispose() => _keys.Dispose();
+    public void Dispose()
+    {
+        _keys.Dispose();
+        _sums.Dispose();
+    }
 
     private static string? Fault(ReadOnlySpan<byte> array)
     {
@@ -112,7 +116,7 @@ public sealed class FlowsTask(int generation, TimeSpan rememberKeys, TimeProvide
         while (flows.Next())
         {
             var length = FlowSumKey.Write(key, flows.Hour, flows.SrcApp, flows.DestApp, flows.VpcId);
-            if (!_sums.Add(key[..length], flows.BytesTx, flows.BytesRx)) _saturated++;
+            if (!_sums.Add(flows.Hour, key[..length], flows.BytesTx, flows.BytesRx)) _saturated++;
             _flows++;
         }
     }

@@ -8,13 +8,27 @@ using Tally.Shared.Contracts;
 namespace Tally.Tests.Unit.Processor.Flows;
 
 /// <summary>flows.sums of one partition as compaction leaves it, and the task that writes it, which may die at any time.</summary>
-internal sealed class FlowTopic(ManualClock clock, TimeSpan remember) : IEmit, IDisposable
+internal sealed class FlowTopic : IEmit, IDisposable
 {
     private readonly Dictionary<string, (byte[] Value, byte[] Type)> _log = [];
+    private readonly ManualClock _clock;
+    private readonly TimeSpan _remember;
+    private readonly FlowMemory _memory;
+    private readonly DirectoryInfo? _folder;
     private Progress _progress = new();
     private long _offset;
 
-    public FlowsTask Task { get; private set; } = new(1, remember, clock);
+    /// <param name="clock">Its time.</param>
+    /// <param name="remember">Flows:RememberKeys.</param>
+    /// <param name="memory">Shared with other partitions; null for one with plenty of its own.</param>
+    public FlowTopic(ManualClock clock, TimeSpan remember, FlowMemory? memory = null)
+    {
+        (_clock, _remember) = (clock, remember);
+        _memory = memory ?? new FlowMemory(1 << 30, new FlowFiles((_folder = Directory.CreateTempSubdirectory("tally-flows-")).FullName));
+        Task = NewTask();
+    }
+
+    public FlowsTask Task { get; private set; }
 
     public IReadOnlyDictionary<string, long> Counters => _progress.Counters;
 
@@ -27,7 +41,7 @@ internal sealed class FlowTopic(ManualClock clock, TimeSpan remember) : IEmit, I
     public Outcome Process(byte[] value, byte[]? key, Headers? headers = null) => Task.Process(new LogRecord
     {
         Offset = _offset++,
-        TimestampMs = clock.NowMs,
+        TimestampMs = _clock.NowMs,
         HasKey = key is not null,
         Key = key,
         HasValue = true,
@@ -38,7 +52,7 @@ internal sealed class FlowTopic(ManualClock clock, TimeSpan remember) : IEmit, I
     public void Commit()
     {
         Task.Emit(_offset, this);
-        _progress = new Progress { LastAppendMs = clock.NowMs, NextOffset = _offset };
+        _progress = new Progress { LastAppendMs = _clock.NowMs, NextOffset = _offset };
         Task.Describe(_progress);
     }
 
@@ -46,7 +60,7 @@ internal sealed class FlowTopic(ManualClock clock, TimeSpan remember) : IEmit, I
     public void Restart()
     {
         Task.Dispose();
-        Task = new FlowsTask(1, remember, clock);
+        Task = NewTask();
         foreach (var (key, (value, type)) in _log) Task.Restore(Encoding.UTF8.GetBytes(key), value, new Headers { { RecordTypes.Header, type } });
         Task.Resume(_progress);
     }
@@ -57,5 +71,11 @@ internal sealed class FlowTopic(ManualClock clock, TimeSpan remember) : IEmit, I
 
     public void ChangelogTombstone(byte[] key) => Assert.That(_log.Remove(Encoding.UTF8.GetString(key)), "a tombstone for a key that was never written");
 
-    public void Dispose() => Task.Dispose();
+    public void Dispose()
+    {
+        Task.Dispose();
+        _folder?.Delete(recursive: true);
+    }
+
+    private FlowsTask NewTask() => new(1, _remember, _memory, _clock);
 }

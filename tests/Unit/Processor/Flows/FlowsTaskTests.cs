@@ -11,12 +11,31 @@ public sealed class FlowsTaskTests
     private static readonly TimeSpan Day = TimeSpan.FromDays(1);
 
     [Test]
-    public void Any_mix_of_arrays_retries_poison_and_restarts_sums_as_a_plain_recount_does([Range(1, 200)] int seed)
+    public void Any_mix_of_arrays_retries_poison_and_restarts_sums_as_a_plain_recount_does([Range(1, 200)] int seed) => Recount(seed, memory: null);
+
+    [Test]
+    public void The_same_with_memory_for_a_few_sums_only_the_rest_on_disk([Range(1, 50)] int seed)
     {
+        var folder = Directory.CreateTempSubdirectory("tally-flows-");
+        var memory = new FlowMemory(2_000, new FlowFiles(folder.FullName));
+        var wasOnDisk = Recount(seed, memory);
+        Assert.Multiple(() =>
+        {
+            Assert.That(wasOnDisk, "the memory is too large for the test");
+            Assert.That(memory.Used, Is.Zero, "what was let go is no longer counted");
+            Assert.That(folder.GetFiles(), Is.Empty, "no file is left behind");
+        });
+        folder.Delete(recursive: true);
+    }
+
+    /// <returns>Whether the memory was ever too small.</returns>
+    private static bool Recount(int seed, FlowMemory? memory)
+    {
+        var full = false;
         var random = new Random(seed);
         var clock = new ManualClock();
         var oracle = new FlowRecount();
-        var partitions = Enumerable.Range(0, 3).Select(_ => new FlowTopic(clock, Day)).ToArray();
+        var partitions = Enumerable.Range(0, 3).Select(_ => new FlowTopic(clock, Day, memory)).ToArray();
         var arrays = 0;
         for (var n = 0; n < 120; n++)
         {
@@ -37,10 +56,12 @@ public sealed class FlowsTaskTests
                 if (outcome.Kind == OutcomeKind.Counted) arrays += array.Flows.Count;
             }
             if (random.Next(10) != 0) continue;
+            full |= memory?.Used > 2_000;
             partition.Commit();
             if (random.Next(3) == 0) partition.Restart();
         }
         foreach (var partition in partitions) partition.Commit();
+        if (memory is not null) Assert.That(memory.Used, Is.LessThanOrEqualTo(2_000), $"seed {seed}");
 
         Assert.Multiple(() =>
         {
@@ -48,6 +69,7 @@ public sealed class FlowsTaskTests
             Assert.That(partitions.Sum(p => p.Counters[FlowsTask.Flows]), Is.EqualTo(arrays), $"seed {seed}");
         });
         foreach (var partition in partitions) partition.Dispose();
+        return full;
     }
 
     [Test]
@@ -109,7 +131,8 @@ public sealed class FlowsTaskTests
         keys.Saw(clock.NowMs);
         keys.Add(7);
         keys.Saw(clock.NowMs + (long)TimeSpan.FromDays(30).TotalMilliseconds);
-        keys.Emit(new FlowTopic(clock, Day));
+        using var topic = new FlowTopic(clock, Day);
+        keys.Emit(topic);
         Assert.That(keys.Knows(7));
     }
 
