@@ -3,6 +3,7 @@ using Tally.ProcessorService.Jobs.ColourSets;
 using Tally.ProcessorService.Jobs.Frames.StandardInput;
 using Tally.ProcessorService.Jobs.Frames.Topic;
 using Tally.ProcessorService.Rebuild;
+using Tally.ProcessorService.State;
 using Tally.ProcessorService.Topics;
 using Tally.Shared.Hosting;
 using Tally.Shared.Observability;
@@ -16,6 +17,7 @@ if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("processor
 
 return await ServiceRun.RunAsync("processor-service", () =>
 {
+    NativeHeap.Tune();
     var builder = WebApplication.CreateBuilder(args);
     builder.AddServiceDefaults("processor-service", defaultPort: 8083);
     builder.AddProcessor();

@@ -1,10 +1,12 @@
 using System.Globalization;
 using Tally.Bench.Frames;
+using Tally.ProcessorService.State;
 using Tally.Shared.Kafka;
 
 // The frames job measured: `count` runs the engine with it, `grow` makes a topic of larger frames, `scan` and `forms` take the reading of a frame alone,
 // `lateness` counts one stream with several latenesses, `sketch` measures its error. Each prints one line a figure.
 NativeKafkaLibrary.Load();
+NativeHeap.Tune();
 return args switch
 {
     ["count", var bootstrap, var topic, var expected, var windows, var tail] => Counting.Run(bootstrap, topic, expected, windows, validateTail: tail == "whole"),

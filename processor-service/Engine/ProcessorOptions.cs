@@ -121,7 +121,7 @@ public sealed class ProcessorOptions
 
     /// <summary>Events fetched ahead in KiB over all partitions, about, 256 to 1,048,576.</summary>
     [Range(256, 1_048_576, ErrorMessage = "Processor:PrefetchKilobytes must be from 256 to 1048576.")]
-    public int PrefetchKilobytes { get; set; } = 16_384;
+    public int PrefetchKilobytes { get; set; } = 8_192;
 
     /// <summary>A poison record larger than this (key and value in bytes) is cut to it in the dead letters, 1,024 to 100,000,000.</summary>
     [Range(1024, 100_000_000, ErrorMessage = "Processor:DeadLetterBytes must be from 1024 to 100000000.")]

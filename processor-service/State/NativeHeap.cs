@@ -7,13 +7,17 @@ namespace Tally.ProcessorService.State;
 /// room is split up and stays with the process. Tables are given pages of their own, and what evicting freed goes back to the machine.
 /// Without glibc nothing happens.
 /// </summary>
-internal static partial class NativeHeap
+public static partial class NativeHeap
 {
     private const int TrimThreshold = -1;
     private const int MapThreshold = -3;
     private const int MappedBytes = 128 << 10;
 
     private static readonly bool IsGlibc = TryTune();
+
+    /// <summary>To be called before the first client is made: what it fetches lies in pieces of a megabyte.</summary>
+    /// <returns>Whether anything was set.</returns>
+    public static bool Tune() => IsGlibc;
 
     /// <summary>Gives whole free pages back to the machine.</summary>
     public static void GiveBack()
