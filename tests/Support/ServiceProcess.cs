@@ -40,8 +40,12 @@ public sealed partial class ServiceProcess : IKillable
     /// <summary>What it said since its last start.</summary>
     public string LogOfThisLife => Log[Math.Max(0, Log.LastIndexOf(Begins, StringComparison.Ordinal))..];
 
-    public static ServiceProcess Of(string name, string project, IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
-        new(name, "dotnet", [BuiltProgram.Dll(project), .. arguments], environment);
+    /// <summary>A program of the repository with its own appsettings.json: beside the tests lies that of whichever was built last.</summary>
+    public static ServiceProcess Of(string name, string project, IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    {
+        var dll = BuiltProgram.Dll(project);
+        return new(name, "dotnet", [dll, .. arguments], new Dictionary<string, string>(environment) { ["ASPNETCORE_CONTENTROOT"] = Path.GetDirectoryName(dll)! });
+    }
 
     /// <summary>The same program, not started, with other settings and further arguments.</summary>
     public ServiceProcess With(IReadOnlyDictionary<string, string> settings, params string[] arguments)
