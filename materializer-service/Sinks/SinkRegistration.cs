@@ -41,10 +41,9 @@ public static class SinkRegistration
 
     private static SinkProfile<HourPartial> Archive(IServiceProvider provider, MaterializerOptions options, TopicNames topics)
     {
-        var database = provider.GetRequiredService<ArchiveDatabase>();
-        return new(new HourPartialKind(), Feeds(provider, topics.OfGeneration(options.Generation).Hours), provider.GetRequiredService<SqlHourStore>(), database.System, "INSERT",
-            options.ArchiveGroup, options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(database, cancellation),
-            options.BatchRecords);
+        var store = provider.GetRequiredService<SqlHourStore>();
+        return new(new HourPartialKind(), Feeds(provider, topics.OfGeneration(options.Generation).Hours), store, provider.GetRequiredService<ArchiveDatabase>().System, "INSERT",
+            options.ArchiveGroup, options.ArchiveInterval, options.ArchiveTimeout, store.PrepareAsync, options.BatchRecords);
     }
 
     private static SinkProfile<HourSketch> Sketches(IServiceProvider provider, MaterializerOptions options, TopicNames topics)

@@ -21,6 +21,13 @@ public sealed class SqlHourStore(ArchiveDatabase database) : ISinkStore<HourPart
 
     public long Epoch => 0;
 
+    /// <summary>Makes the tables, and mends days that hours of an older version are not in. Harmless to repeat and to run from several processes.</summary>
+    public async Task PrepareAsync(CancellationToken cancellation)
+    {
+        await ArchiveMigrations.RunAsync(database, cancellation).ConfigureAwait(false);
+        await SqlDays.MendAsync(database, cancellation).ConfigureAwait(false);
+    }
+
     public Task<IReadOnlyDictionary<int, long>> ReadPositionsAsync(string topic, IReadOnlyList<int> partitions, CancellationToken cancellation) =>
         SqlProgress.ReadPositionsAsync(database, topic, partitions, cancellation);
 

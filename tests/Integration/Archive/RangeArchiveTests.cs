@@ -135,6 +135,33 @@ public sealed class RangeArchiveTests(string system) : EachDatabase(system)
         }));
     }
 
+    [Test]
+    public async Task Hours_that_an_older_version_wrote_without_their_day_are_in_it_after_the_next_start()
+    {
+        await using var archive = await CreateArchiveAsync();
+        // The second one lies years ahead, with nothing in between.
+        const long Later = Begin + (24 * 4_000);
+        await archive.Store.WriteAsync(Batch(0, 0, 3, Partial(Begin, 0, 5, 1, 2, 3), Partial(Later, 0, 5, 9, 9, 9), Partial(Later + 24, 0, 5, 4, 4, 4)), CancellationToken.None);
+        await archive.ScalarAsync(
+            $"INSERT INTO analytics_hours (generation, hour, partition, next_offset, clicks, impressions, unique_users) VALUES (1, {Begin + 23}, 0, 6, 10, 20, 30), (1, {Begin + 1}, 1, 6, 7, 7, 0), (2, 0, 0, 6, 8, 8, 8)");
+        await archive.ScalarAsync($"UPDATE analytics_hours SET next_offset = 6, clicks = 90 WHERE hour = {Later}");
+
+        await archive.Store.PrepareAsync(CancellationToken.None);
+        await archive.Store.PrepareAsync(CancellationToken.None);
+
+        Assert.That(await DaysAsync(1, Begin, Later + 48), Is.EqualTo(new[]
+        {
+            new SpanCounts(Begin, 0, 11, 22, new SpanUsers(33, 30, 2, 0, 0, 0)),
+            new SpanCounts(Begin, 1, 7, 7, new SpanUsers(0, 0, 0, 0, 0, 0)),
+            new SpanCounts(Later, 0, 90, 9, new SpanUsers(9, 9, 1, 0, 0, 0)),
+            new SpanCounts(Later + 24, 0, 4, 4, new SpanUsers(4, 4, 1, 0, 0, 0)),
+        }));
+        Assert.That(await DaysAsync(2, 0, 24), Is.EqualTo(new[] { new SpanCounts(0, 0, 8, 8, new SpanUsers(8, 8, 1, 0, 0, 0)) }));
+
+        Task<IReadOnlyList<SpanCounts>> DaysAsync(int generation, long from, long to) =>
+            archive.Ranges.ReadCountsAsync(generation, new SpanRun(SpanKind.Day, from, to), CancellationToken.None);
+    }
+
     private static async Task<List<StoredSketch>> ReadAllAsync(TemporaryArchive archive, SpanRun run)
     {
         var all = new List<StoredSketch>();

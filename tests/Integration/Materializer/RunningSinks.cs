@@ -30,9 +30,10 @@ internal sealed class RunningSinks : IAsyncDisposable
         var sinks = new RunningSinks();
         await sinks.AddAsync(options, new SinkProfile<HourPartial>(new HourPartialKind(), feeds, redis, "redis", "EVAL", "redis", TimeSpan.Zero, options.RedisTimeout,
             _ => Task.CompletedTask, options.BatchRecords, new HoursAhead(TimeSpan.FromHours(2), TimeProvider.System).Refusal));
-        if (archive is not null)
-            await sinks.AddAsync(options, new SinkProfile<HourPartial>(new HourPartialKind(), feeds, new SqlHourStore(archive), archive.System, "INSERT", "archive",
-                options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(archive, cancellation), options.BatchRecords));
+        if (archive is null) return sinks;
+        var store = new SqlHourStore(archive);
+        await sinks.AddAsync(options, new SinkProfile<HourPartial>(new HourPartialKind(), feeds, store, archive.System, "INSERT", "archive",
+            options.ArchiveInterval, options.ArchiveTimeout, store.PrepareAsync, options.BatchRecords));
         return sinks;
     }
 
