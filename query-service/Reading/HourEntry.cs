@@ -36,8 +36,8 @@ public sealed class HourEntry(long hour, AnswerFloor floor)
 
     public AnswerFloor Floor { get; set; } = floor;
 
-    /// <summary>The read that is under way; everybody who needs one waits for this one.</summary>
-    public Task<RememberedAnswer?>? Loading { get; set; }
+    /// <summary>The read that is under way.</summary>
+    public HourRead? Loading { get; set; }
 
     /// <summary>What the next read should come up to: it goes on to the next source when the first one has not.</summary>
     public PositionSet? Wanted { get; set; }

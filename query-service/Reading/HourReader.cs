@@ -21,6 +21,7 @@ public sealed class HourReader
     private readonly HourCache _cache;
     private readonly long _freshWithinMs;
     private readonly long _cacheFor;
+    private readonly TimeSpan _lastAfter;
     private readonly long _closedAfterMs;
     private readonly long _frequency;
 
@@ -35,6 +36,7 @@ public sealed class HourReader
         ClosedCacheControl = string.Create(CultureInfo.InvariantCulture, $"public, max-age={(long)options.Value.MaxAge.TotalSeconds}");
         _frequency = clock.TimestampFrequency;
         _cacheFor = (long)(options.Value.CacheFor.TotalSeconds * _frequency);
+        _lastAfter = options.Value.LastAnswerAfter;
     }
 
     /// <summary><c>Cache-Control</c> of an answer that is <see cref="RememberedAnswer.Closed"/>.</summary>
@@ -56,7 +58,10 @@ public sealed class HourReader
         return true;
     }
 
-    /// <summary>Reads the hour, together with everybody else who asks for it now.</summary>
+    /// <summary>
+    /// Reads the hour, together with everybody else who asks for it now. When that takes longer than <see cref="QueryOptions.LastAnswerAfter"/> the last
+    /// answer is given once more, if there is one, and the read goes on.
+    /// </summary>
     /// <returns>Null when nothing is left that could answer.</returns>
     public async Task<RememberedAnswer?> ReadAsync(long hour, CancellationToken cancellation)
     {
@@ -97,27 +102,31 @@ public sealed class HourReader
     /// <param name="wanted">When given, what is remembered serves only if it has come so far.</param>
     private Task<RememberedAnswer?>? Join(HourEntry entry, PositionSet? wanted = null)
     {
-        TaskCompletionSource<RememberedAnswer?> loading;
+        var read = new HourRead();
         lock (entry)
         {
             if (entry.Forgotten) return null;
             // A read may have ended between the caller's look and this lock.
             if (entry.Loading is null && entry.Current is { } current && _clock.GetTimestamp() < current.ExpiresAt
                 && wanted?.ReachedBy(current.Answer.Progress) != false) return Task.FromResult<RememberedAnswer?>(current);
+            if (wanted is null && entry.Loading?.IsOverdue == true) return Task.FromResult<RememberedAnswer?>(LastAgain(entry));
             entry.Wanted = PositionSet.Union(entry.Wanted, wanted);
-            if (entry.Loading is { } underWay) return underWay;
-            loading = new TaskCompletionSource<RememberedAnswer?>(TaskCreationOptions.RunContinuationsAsynchronously);
-            entry.Loading = loading.Task;
+            if (entry.Loading is { } underWay) return wanted is null ? underWay.Answered : underWay.Ended;
+            entry.Loading = read;
         }
-        _ = LoadAsync(entry, loading);
-        return loading.Task;
+        _ = LoadAsync(entry, read);
+        return wanted is null ? read.Answered : read.Ended;
     }
 
-    private async Task LoadAsync(HourEntry entry, TaskCompletionSource<RememberedAnswer?> loading)
+    private async Task LoadAsync(HourEntry entry, HourRead read)
     {
         try
         {
-            var answer = await AskAsync(entry).ConfigureAwait(false);
+            var asking = AskAsync(entry);
+            await using var patience = asking.IsCompleted || entry.Current is null
+                ? null
+                : _clock.CreateTimer(_ => GiveLastMeanwhile(entry, read), null, _lastAfter, Timeout.InfiniteTimeSpan);
+            var answer = await asking.ConfigureAwait(false);
             lock (entry)
             {
                 if (answer is not null)
@@ -127,15 +136,32 @@ public sealed class HourReader
                 }
                 entry.Loading = null;
             }
-            loading.SetResult(answer);
+            read.End(answer);
         }
         catch (Exception e)
         {
             lock (entry) entry.Loading = null;
-            loading.SetException(e);
-            // A read ahead has nobody who waits for it.
-            _ = loading.Task.Exception;
+            read.Fail(e);
         }
+    }
+
+    private void GiveLastMeanwhile(HourEntry entry, HourRead read)
+    {
+        lock (entry)
+        {
+            if (entry.Loading == read) read.GiveMeanwhile(LastAgain(entry));
+        }
+    }
+
+    /// <summary>What was given last, judged by its age now; under the entry's lock.</summary>
+    private RememberedAnswer LastAgain(HourEntry entry)
+    {
+        var (last, now) = (entry.Current!, _clock.GetTimestamp());
+        if (now < last.ExpiresAt) return last;
+        var candidate = new Candidate(last.Answer, AnswerLayer.Stale);
+        return entry.Current = IsGood(candidate, entry)
+            ? Remember(entry, candidate with { Layer = AnswerLayer.Memory }, stale: false, now)
+            : Remember(entry, candidate, stale: true, now);
     }
 
     private async Task<RememberedAnswer?> AskAsync(HourEntry entry)

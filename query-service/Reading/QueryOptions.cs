@@ -15,6 +15,13 @@ public sealed class QueryOptions
     [Range(typeof(TimeSpan), "00:00:02", "01:00:00", ErrorMessage = "Query:FreshWithin must be from 2 seconds to 1 hour.")]
     public TimeSpan FreshWithin { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// How long a read waits for Redis and the archive where the hour was answered before, 10 ms to 60 s: then the last answer is given once more, marked when
+    /// older than <see cref="FreshWithin"/>, while the read goes on.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.01", "00:01:00", ErrorMessage = "Query:LastAnswerAfter must be from 10 ms to 60 seconds.")]
+    public TimeSpan LastAnswerAfter { get; set; } = TimeSpan.FromMilliseconds(250);
+
     /// <summary>Requests at work at once, 1 to 1,000,000, reads that wait for a position among them; one more is answered 503.</summary>
     [Range(1, 1_000_000, ErrorMessage = "Query:MaxRequests must be from 1 to 1000000.")]
     public int MaxRequests { get; set; } = 5_000;

@@ -34,6 +34,7 @@ public sealed class SettingsTests
 
     [TestCase("Query:CacheFor", "00:00:06")]
     [TestCase("Query:FreshWithin", "00:00:01")]
+    [TestCase("Query:LastAnswerAfter", "00:00:00")]
     [TestCase("Query:RememberedHours", "0")]
     [TestCase("Query:RedisTimeout", "00:00:00")]
     [TestCase("Query:ArchiveTimeout", "-00:00:01")]
