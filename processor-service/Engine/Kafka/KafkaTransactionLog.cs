@@ -14,6 +14,7 @@ public sealed class KafkaTransactionLog : ITransactionLog
 
     private readonly IProducer<byte[]?, byte[]?> _producer;
     private readonly TimeProvider _clock;
+    private readonly HashSet<string> _known = [];
 
     public KafkaTransactionLog(ProducerConfig config, TimeProvider clock, ILogger logger)
     {
@@ -49,6 +50,7 @@ public sealed class KafkaTransactionLog : ITransactionLog
 
     public void Write(string topic, int partition, in OutputRecord record)
     {
+        if (_known.Add(topic)) AskFor(topic);
         var message = new Message<byte[]?, byte[]?> { Key = record.Key, Value = record.Value, Headers = record.Headers };
         var to = new TopicPartition(topic, partition);
         while (true)
@@ -92,6 +94,13 @@ public sealed class KafkaTransactionLog : ITransactionLog
     public void Commit(TimeSpan limit) => Do("CommitTransaction", () => _producer.CommitTransaction(limit));
 
     public void Dispose() => _producer.Dispose();
+
+    /// <summary>A producer that meets a topic with its first record asks for it within a second and sends nothing until then: the first commit would wait for that.</summary>
+    private void AskFor(string topic)
+    {
+        using var admin = new DependentAdminClientBuilder(_producer.Handle).Build();
+        Do("Metadata", () => admin.GetMetadata(topic, Slice));
+    }
 
     private void TryAbort()
     {
