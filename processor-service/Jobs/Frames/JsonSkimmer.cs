@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Tally.ProcessorService.Jobs.Frames;
@@ -22,9 +23,11 @@ internal unsafe ref struct JsonSkimmer(byte* at, byte* end)
     /// <summary>Everything was read.</summary>
     public readonly bool IsAtEnd => _at == end;
 
+    // Mostly there is none.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void SkipSpace()
     {
-        while (_at < end && *_at <= ' ' && *_at is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t') _at++;
+        if (_at < end && *_at <= ' ') SkipSpaces();
     }
 
     /// <summary>Takes one byte and the white space around it.</summary>
@@ -47,19 +50,7 @@ internal unsafe ref struct JsonSkimmer(byte* at, byte* end)
         _at++;
         while (true)
         {
-            while (end - _at >= Vector128<byte>.Count)
-            {
-                var bytes = Vector128.Load(_at);
-                var stops = (Vector128.Equals(bytes, Vector128.Create((byte)'"')) | Vector128.Equals(bytes, Vector128.Create((byte)'\\'))
-                    | Vector128.LessThan(bytes, Vector128.Create((byte)' '))).ExtractMostSignificantBits();
-                if (stops != 0)
-                {
-                    _at += BitOperations.TrailingZeroCount(stops);
-                    break;
-                }
-                _at += Vector128<byte>.Count;
-            }
-            while (_at < end && *_at >= ' ' && *_at != '"' && *_at != '\\') _at++;
+            _at = FindStop(_at);
             if (Next == '"')
             {
                 _at++;
@@ -131,6 +122,30 @@ internal unsafe ref struct JsonSkimmer(byte* at, byte* end)
     /// <summary>A name and its colon, up to the value.</summary>
     private bool SkipName() => SkipString(out _) && Skip(':');
 
+    /// <summary>Where a quote, a backslash or a control character stands, or the end.</summary>
+    private readonly byte* FindStop(byte* from)
+    {
+        if (Vector256.IsHardwareAccelerated)
+        {
+            for (; end - from >= Vector256<byte>.Count; from += Vector256<byte>.Count)
+            {
+                var bytes = Vector256.Load(from);
+                var stops = (Vector256.Equals(bytes, Vector256.Create((byte)'"')) | Vector256.Equals(bytes, Vector256.Create((byte)'\\'))
+                    | Vector256.LessThan(bytes, Vector256.Create((byte)' '))).ExtractMostSignificantBits();
+                if (stops != 0) return from + BitOperations.TrailingZeroCount(stops);
+            }
+        }
+        while (from < end && *from >= ' ' && *from != '"' && *from != '\\') from++;
+        return from;
+    }
+
+    private void SkipSpaces()
+    {
+        var from = _at;
+        while (from < end && *from is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t') from++;
+        _at = from;
+    }
+
     private bool SkipWord(ReadOnlySpan<byte> word)
     {
         if (end - _at < word.Length || !new ReadOnlySpan<byte>(_at, word.Length).SequenceEqual(word)) return false;
@@ -157,9 +172,11 @@ internal unsafe ref struct JsonSkimmer(byte* at, byte* end)
     /// <returns>False where there is none.</returns>
     private bool SkipDigits()
     {
-        var begin = _at;
-        while (_at < end && char.IsAsciiDigit((char)*_at)) _at++;
-        return _at > begin;
+        var from = _at;
+        while (from < end && char.IsAsciiDigit((char)*from)) from++;
+        var any = from > _at;
+        _at = from;
+        return any;
     }
 
     private bool SkipEscape()
