@@ -17,7 +17,7 @@ public sealed class OutcomeSum
 {
     private readonly SortedDictionary<string, long> _deadLettered = new(StringComparer.Ordinal);
 
-    public OutcomeSum(IEnumerable<Progress> records)
+    public OutcomeSum(IReadOnlyCollection<Progress> records)
     {
         foreach (var outcomes in records.Select(r => r.Outcomes).OfType<Outcomes>())
         {
@@ -26,6 +26,7 @@ public sealed class OutcomeSum
             Corrected += outcomes.Corrected;
             foreach (var (reason, count) in outcomes.DeadLettered) _deadLettered[reason] = _deadLettered.GetValueOrDefault(reason) + count;
         }
+        AgedOut = records.Sum(r => r.Counters.TryGetValue(CounterNames.AgedOut, out var agedOut) ? agedOut : 0);
     }
 
     public long Counted { get; }
@@ -35,9 +36,12 @@ public sealed class OutcomeSum
     /// <summary>Counted where a result was final already.</summary>
     public long Corrected { get; }
 
+    /// <summary>Held once, and gone for want of memory (colours).</summary>
+    public long AgedOut { get; }
+
     public IReadOnlyDictionary<string, long> DeadLettered => _deadLettered;
 
-    public long Read => Counted + Duplicate + Corrected + _deadLettered.Values.Sum();
+    public long Read => Counted + Duplicate + Corrected + AgedOut + _deadLettered.Values.Sum();
 }
 
 /// <summary>The account of one job, from the progress records that its sources hold.</summary>

@@ -58,6 +58,7 @@ public static class AccountReport
         json.WriteNumber("counted", outcomes.Counted);
         json.WriteNumber("duplicate", outcomes.Duplicate);
         json.WriteNumber("corrected", outcomes.Corrected);
+        json.WriteNumber("aged_out", outcomes.AgedOut);
         json.WriteStartObject("dead_lettered");
         foreach (var (reason, count) in outcomes.DeadLettered) json.WriteNumber(reason, count);
         json.WriteEndObject();

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Options;
 using Tally.QueryService.Http;
 using Tally.Shared.Hosting;
+using Tally.Shared.ReadModel;
 
 namespace Tally.QueryService.Colours;
 
@@ -15,6 +16,7 @@ public static class ColourEndpoints
     {
         builder.Services.AddValidatedOptions<ColourOptions>(ColourOptions.Section);
         builder.Services.AddSingleton<ColourSource>();
+        builder.Services.AddSingleton<IProgressRecordSource, ColourProgressSource>();
     }
 
     public static void MapColours(this IEndpointRouteBuilder routes)

@@ -1,3 +1,5 @@
+using Tally.Shared.Contracts;
+
 namespace Tally.ProcessorService.Jobs.ColourSets;
 
 /// <summary>What may be said of the colours at one moment.</summary>
@@ -9,22 +11,29 @@ public sealed class ColourBoard
 {
     private readonly Lock _lock = new();
     private ColourSetsState? _state;
+    private ColourAccount? _account;
 
     /// <summary>Why nothing can be said; null when all is well.</summary>
     public string? Away { get; private set; } = "The job has not begun here.";
 
     public void Clear(string why)
     {
-        lock (_lock) (_state, Away) = (null, why);
+        lock (_lock) (_state, _account, Away) = (null, null, why);
     }
 
-    public void Show(ColourSetsState state)
+    public void Show(ColourSetsState state, ColourAccount account)
     {
-        lock (_lock) (_state, Away) = (state, null);
+        lock (_lock) (_state, _account, Away) = (state, account, null);
     }
 
     /// <summary>Until it is disposed nobody reads the state, and it may be changed.</summary>
     public Lock.Scope Change() => _lock.EnterScope();
+
+    /// <returns>How far each partition has come; null while there is nothing to read.</returns>
+    public IReadOnlyList<Progress>? ReadProgress(long nowMs)
+    {
+        lock (_lock) return _state is null ? null : _account!.Records(_state.Progress(nowMs));
+    }
 
     /// <returns>Null while there is nothing to read.</returns>
     public ColourReading? Read()

@@ -1,10 +1,14 @@
 using System.Globalization;
 using System.Text.Json;
+using Google.Protobuf;
 using Tally.Shared.Hosting;
 
 namespace Tally.ProcessorService.Jobs.ColourSets;
 
-/// <summary><c>GET /events/get-sets</c> and <c>/events/get-stats</c> on the internal port; query-service hands them through.</summary>
+/// <summary>
+/// <c>GET /events/get-sets</c> and <c>/events/get-stats</c> on the internal port; query-service hands them through. <c>/events/progress</c> is for its accounting:
+/// a Progress a partition, each behind its length.
+/// </summary>
 public static class ColourEndpoints
 {
     private const int SetsBetweenFlushes = 1000;
@@ -20,6 +24,8 @@ public static class ColourEndpoints
         if (app.Services.GetService<ColourBoard>() is not { } board) return;
         app.MapGet("/events/get-sets", context => GetSetsAsync(context, board));
         app.MapGet("/events/get-stats", context => GetStatsAsync(context, board));
+        var clock = app.Services.GetRequiredService<TimeProvider>();
+        app.MapGet("/events/progress", context => GetProgressAsync(context, board, clock.GetUtcNow().ToUnixTimeMilliseconds()));
     }
 
     private static async Task GetSetsAsync(HttpContext context, ColourBoard board)
@@ -83,6 +89,20 @@ public static class ColourEndpoints
         json.WriteNumber("bytes_held", reading.Bytes);
         json.WriteNumber("memory_budget_bytes", reading.Budget);
         json.WriteEndObject();
+    }
+
+    private static async Task GetProgressAsync(HttpContext context, ColourBoard board, long nowMs)
+    {
+        if (board.ReadProgress(nowMs) is not { } records)
+        {
+            await ElsewhereAsync(context);
+            return;
+        }
+        using var body = new MemoryStream();
+        foreach (var record in records) record.WriteDelimitedTo(body);
+        context.Response.ContentType = "application/protobuf";
+        context.Response.ContentLength = body.Length;
+        await context.Response.Body.WriteAsync(body.GetBuffer().AsMemory(0, (int)body.Length), context.RequestAborted);
     }
 
     private static bool TryRange(IQueryCollection query, out long start, out long end)

@@ -28,6 +28,7 @@ public sealed class ColourTask : IDisposable
     private readonly DeadLetterWriter _letters;
     private readonly List<OutputRecord> _dead = [];
     private readonly ColourSetsState _state;
+    private readonly ColourAccount _account;
     private readonly ILogger _logger;
     private bool _changed = true;
 
@@ -52,6 +53,7 @@ public sealed class ColourTask : IDisposable
             _producer.InitTransactions(Limit);
             var ends = LookAround(reading, out var progress);
             _state = new ColourSetsState(limits, ends.Length, progress, clock.GetUtcNow().ToUnixTimeMilliseconds());
+            _account = new ColourAccount(_topic, ends.Length, clock);
             // What retention removed will never be read.
             for (var p = 0; p < ends.Length; p++) _state.Reached(p, ends[p].Low);
             _events = new KafkaReplayLog(reading, _topic, [.. ends.Select((end, p) => new PartitionOffset(p, end.Low))], logger);
@@ -81,7 +83,7 @@ public sealed class ColourTask : IDisposable
             }
             if (!shown && _state.Restored)
             {
-                _board.Show(_state);
+                _board.Show(_state, _account);
                 shown = true;
             }
             if (!shown || _clock.GetElapsedTime(committed) < CommitEvery) continue;
@@ -102,8 +104,10 @@ public sealed class ColourTask : IDisposable
         if (record.IsEnd)
         {
             _state.Reached(record.Partition, record.Offset);
+            _account.ReachedEnd(record.Partition);
             return;
         }
+        _account.Read(record.Partition, record.TimestampMs);
         _changed = true;
         if (_state.Take(record.Partition, record.Offset, record.Value) is { } why)
             _dead.Add(_letters.Write(record, Outcome.DeadLetter(DeadLetterReasons.InvalidColour, why)));

@@ -37,6 +37,8 @@ public sealed class ColourAgeingTests
             Assert.That(stats.GetProperty("segments").GetProperty("dropped").GetInt64(), Is.Positive);
         });
 
+        await AccountedAsync(pipeline, held);
+
         // The last commit may be a second old: what it says is what comes back.
         await Task.Delay(TimeSpan.FromSeconds(2));
         await pipeline.Processor.KillAsync();
@@ -48,6 +50,14 @@ public sealed class ColourAgeingTests
                 Assert.That(again.GetProperty(name).GetRawText(), Is.EqualTo(stats.GetProperty(name).GetRawText()), $"{name} after kill -9");
         });
     }
+
+    private static Task AccountedAsync(Pipeline pipeline, long held) => Eventually.HoldsAsync("the accounting names every event once", TimeSpan.FromSeconds(20), async () =>
+    {
+        var json = await pipeline.Http.GetStringAsync(pipeline.QueryAt("/accounting"));
+        var job = JsonDocument.Parse(json).RootElement.GetProperty("jobs").EnumerateArray().Single(j => j.GetProperty("job").GetString() == "colours");
+        var outcomes = job.GetProperty("outcomes");
+        return outcomes.GetProperty("read").GetInt64() == Events && outcomes.GetProperty("counted").GetInt64() == held && outcomes.GetProperty("aged_out").GetInt64() == Events - held;
+    });
 
     private static async Task<JsonElement> ReadAsync(Pipeline pipeline)
     {

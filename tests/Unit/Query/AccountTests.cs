@@ -33,6 +33,15 @@ public sealed class AccountTests
     }
 
     [Test]
+    public void What_was_aged_out_is_an_outcome_of_its_own()
+    {
+        var record = Record(0, 20, 0, counted: 12, duplicate: 0, dead: 1);
+        record.Counters[CounterNames.AgedOut] = 7;
+        var outcomes = Report(new SourceRecords("processor", [record])).GetProperty("outcomes");
+        Assert.That((outcomes.GetProperty("aged_out").GetInt64(), outcomes.GetProperty("read").GetInt64()), Is.EqualTo((7, 20)));
+    }
+
+    [Test]
     public void A_source_that_is_away_is_named()
     {
         var json = Report(new SourceRecords("redis", null), new SourceRecords("archive", [Record(0, 8, 10, 1, 0, 0), Record(1, 8, 10, 1, 0, 0)]));
