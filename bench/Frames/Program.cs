@@ -4,7 +4,7 @@ using Tally.ProcessorService.State;
 using Tally.Shared.Kafka;
 
 // The frames job measured: `count` runs the engine with it, `grow` makes a topic of larger frames, `scan` and `forms` take the reading of a frame alone,
-// `lateness` counts one stream with several latenesses, `sketch` measures its error. Each prints one line a figure.
+// `live` sends frames of now into a running stack, `lateness` counts one stream with several latenesses, `sketch` measures its error. Each prints one line a figure.
 NativeKafkaLibrary.Load();
 NativeHeap.Tune();
 return args switch
@@ -14,12 +14,13 @@ return args switch
     ["scan", var file] => Scanning.Run(file),
     ["forms", var file] => Forms.Run(file),
     ["lateness", var count, var seed] => Lateness.Run(int.Parse(count, CultureInfo.InvariantCulture), int.Parse(seed, CultureInfo.InvariantCulture)),
+    ["live", var bootstrap, var rate, var seconds] => await Live.RunAsync(bootstrap, int.Parse(rate, CultureInfo.InvariantCulture), TimeSpan.FromSeconds(int.Parse(seconds, CultureInfo.InvariantCulture))),
     ["sketch", var runs, var seed] => Sketching.Run(int.Parse(runs, CultureInfo.InvariantCulture), int.Parse(seed, CultureInfo.InvariantCulture)),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: FramesBench count BOOTSTRAP TOPIC EXPECTED.json WINDOWS whole|head | grow BOOTSTRAP FROM TO BYTES | scan FILE.jsonl[.gz] | forms FILE.jsonl[.gz] | lateness COUNT SEED | sketch RUNS SEED");
+    Console.Error.WriteLine("usage: FramesBench count BOOTSTRAP TOPIC EXPECTED.json WINDOWS whole|head | grow BOOTSTRAP FROM TO BYTES | scan FILE.jsonl[.gz] | forms FILE.jsonl[.gz] | live BOOTSTRAP RATE SECONDS | lateness COUNT SEED | sketch RUNS SEED");
     return 2;
 }

@@ -49,6 +49,28 @@ public sealed class FrameCountingTests
     }
 
     [Test]
+    public void History_behind_live_frames_is_counted_whole_where_the_horizon_reaches_back_to_it_and_else_too_late([Values(400, 7)] int days)
+    {
+        var history = FrameStream.Make(5, 3, 4_000, users: 60, stepMax: 3_000, wild: false);
+        var now = history.Max(frame => frame.Seconds) + (100 * 86_400L);
+        var live = FrameStream.Make(6, 3, 500, users: 60, stepMax: 2, wild: false);
+        live = [.. live.Select(frame => frame with { Seconds = frame.Seconds - live.Max(f => f.Seconds) + now })];
+        var counting = new Counting(new FrameRules { CorrectionHorizon = days * 86_400L, WildLimit = 7 * 86_400 }, 3, 5);
+        foreach (var frame in live.Concat(history)) counting.Take(frame);
+        counting.Finish();
+
+        if (days == 400)
+        {
+            Assert.That(counting.Reasons, Is.Empty);
+            Assert.That(Differences(Recount(live.Concat(history)), counting.Last), Is.Empty);
+            return;
+        }
+        // The shortest window decides: days or months that could still be corrected do not take a frame that its minute cannot.
+        Assert.That(counting.Reasons, Is.EquivalentTo(new Dictionary<string, int> { [DeadLetterReasons.TooLate] = history.Count }));
+        Assert.That(Differences(Recount(live), counting.Last), Is.Empty);
+    }
+
+    [Test]
     public void Sets_on_disk_count_as_those_in_memory([Range(1, 3)] int seed)
     {
         var frames = FrameStream.Make(seed, 3, 6_000, users: 2_000, stepMax: 2, wild: false);
