@@ -29,6 +29,7 @@ public sealed class ColourTask : IDisposable
     private readonly List<OutputRecord> _dead = [];
     private readonly ColourSetsState _state;
     private readonly ColourAccount _account;
+    private readonly ColourMetrics _metrics;
     private readonly ILogger _logger;
     private bool _changed = true;
 
@@ -53,6 +54,7 @@ public sealed class ColourTask : IDisposable
             _producer.InitTransactions(Limit);
             var ends = LookAround(reading, out var progress);
             _state = new ColourSetsState(limits, ends.Length, progress, clock.GetUtcNow().ToUnixTimeMilliseconds());
+            _metrics = new ColourMetrics(progress);
             _account = new ColourAccount(_topic, ends.Length, clock);
             // What retention removed will never be read.
             for (var p = 0; p < ends.Length; p++) _state.Reached(p, ends[p].Low);
@@ -128,6 +130,7 @@ public sealed class ColourTask : IDisposable
             Headers = new Headers { { RecordTypes.Header, RecordTypes.ColoursProgress } },
         });
         _producer.CommitTransaction(Limit);
+        _metrics.Committed(progress);
         _dead.Clear();
         _changed = false;
     }

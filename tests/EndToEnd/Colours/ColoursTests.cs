@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -36,6 +37,11 @@ public sealed class ColoursTests
         });
         Send("G_41", "B_60");
         await StatsAsync(s => Number(s, "valid_sets") == 3);
+        await Eventually.HoldsAsync("the metrics tell what was counted and what not", TimeSpan.FromSeconds(20), async () =>
+        {
+            var metrics = (await _pipeline.Http.GetStringAsync(_pipeline.At("processor", "/metrics"))).Split('\n');
+            return Told(metrics, "counted") == 11 && Told(metrics, "dead_lettered") == 1;
+        });
         var sets = await SetsAsync("startTime=11&endTime=40");
         Assert.That(sets.Select(s => s.Red), Is.EqualTo(new[] { 35L, 40L }));
         Assert.That(sets.All(s => s.Red <= s.Green && s.Green <= s.Blue));
@@ -99,6 +105,10 @@ public sealed class ColoursTests
     }
 
     private static long Timestamp(JsonElement set, string colour) => set.GetProperty(colour).GetProperty("timestamp").GetInt64();
+
+    private static long Told(string[] metrics, string outcome) =>
+        long.Parse(Array.Find(metrics, line => line.StartsWith("tally_processor_events_total{", StringComparison.Ordinal) && line.Contains("job=\"colours\"", StringComparison.Ordinal)
+            && line.Contains($"outcome=\"{outcome}\"", StringComparison.Ordinal))?.Split(' ')[1] ?? "0", CultureInfo.InvariantCulture);
 
     private static long Number(JsonElement stats, string name) => stats.GetProperty(name).GetInt64();
 }
