@@ -10,8 +10,8 @@ namespace Tally.ProcessorService.Jobs.Frames;
 /// </summary>
 public sealed class FrameChangelog(int generation, int chunkHashes)
 {
-    /// <summary>Most hashes of a record: under backlog many come at once.</summary>
-    private const int RecordHashesMax = 8192;
+    /// <summary>Most hashes of a record: under backlog many come at once. Larger arrays would be left to the collector's last generation.</summary>
+    private const int RecordHashesMax = 4096;
 
     public static byte[] Key(Window window, int chunk) => RecordKeys.FrameChunk(window.Kind.Name(), window.Start, chunk);
 

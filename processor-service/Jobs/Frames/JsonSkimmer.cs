@@ -47,17 +47,32 @@ internal unsafe ref struct JsonSkimmer(byte* at, byte* end)
     {
         isEscaped = false;
         if (Next != '"') return false;
-        _at++;
+        var from = _at + 1;
         while (true)
         {
-            _at = FindStop(_at);
-            if (Next == '"')
+            while (Vector256.IsHardwareAccelerated && end - from >= Vector256<byte>.Count)
             {
-                _at++;
-                return true;
+                var stops = Stops(from);
+                // Short escapes are gone over where they are found: some texts have one in every word.
+                while (stops != 0 && BitOperations.TrailingZeroCount(stops) is var at && at < 31 && from[at] == '\\' && IsShortEscape(from[at + 1]))
+                {
+                    isEscaped = true;
+                    stops = (uint)(stops & (ulong.MaxValue << (at + 2)));
+                }
+                if (stops != 0)
+                {
+                    from += BitOperations.TrailingZeroCount(stops);
+                    break;
+                }
+                from += Vector256<byte>.Count;
             }
-            if (Next != '\\' || !SkipEscape()) return false;
+            while (from < end && *from >= ' ' && *from != '"' && *from != '\\') from++;
+            if (from == end) return false;
+            _at = from + 1;
+            if (*from == '"') return true;
+            if (*from != '\\' || !SkipEscape()) return false;
             isEscaped = true;
+            from = _at;
         }
     }
 
@@ -122,22 +137,15 @@ internal unsafe ref struct JsonSkimmer(byte* at, byte* end)
     /// <summary>A name and its colon, up to the value.</summary>
     private bool SkipName() => SkipString(out _) && Skip(':');
 
-    /// <summary>Where a quote, a backslash or a control character stands, or the end.</summary>
-    private readonly byte* FindStop(byte* from)
+    /// <summary>Quotes, backslashes and control characters among the next 32 bytes, a bit each.</summary>
+    private static uint Stops(byte* from)
     {
-        if (Vector256.IsHardwareAccelerated)
-        {
-            for (; end - from >= Vector256<byte>.Count; from += Vector256<byte>.Count)
-            {
-                var bytes = Vector256.Load(from);
-                var stops = (Vector256.Equals(bytes, Vector256.Create((byte)'"')) | Vector256.Equals(bytes, Vector256.Create((byte)'\\'))
-                    | Vector256.LessThan(bytes, Vector256.Create((byte)' '))).ExtractMostSignificantBits();
-                if (stops != 0) return from + BitOperations.TrailingZeroCount(stops);
-            }
-        }
-        while (from < end && *from >= ' ' && *from != '"' && *from != '\\') from++;
-        return from;
+        var bytes = Vector256.Load(from);
+        return (Vector256.Equals(bytes, Vector256.Create((byte)'"')) | Vector256.Equals(bytes, Vector256.Create((byte)'\\'))
+            | Vector256.LessThan(bytes, Vector256.Create((byte)' '))).ExtractMostSignificantBits();
     }
+
+    private static bool IsShortEscape(byte after) => after is (byte)'"' or (byte)'\\' or (byte)'/' or (byte)'b' or (byte)'f' or (byte)'n' or (byte)'r' or (byte)'t';
 
     private void SkipSpaces()
     {
@@ -179,21 +187,15 @@ internal unsafe ref struct JsonSkimmer(byte* at, byte* end)
         return any;
     }
 
+    /// <summary>What follows a backslash.</summary>
     private bool SkipEscape()
     {
+        var isShort = IsShortEscape(Next);
+        if (!isShort && Next != 'u') return false;
         _at++;
-        switch (Next)
-        {
-            case (byte)'"' or (byte)'\\' or (byte)'/' or (byte)'b' or (byte)'f' or (byte)'n' or (byte)'r' or (byte)'t':
-                _at++;
-                return true;
-            case (byte)'u':
-                _at++;
-                for (var i = 0; i < 4; i++, _at++)
-                    if (!char.IsAsciiHexDigit((char)Next)) return false;
-                return true;
-            default:
-                return false;
-        }
+        if (isShort) return true;
+        for (var i = 0; i < 4; i++, _at++)
+            if (!char.IsAsciiHexDigit((char)Next)) return false;
+        return true;
     }
 }
