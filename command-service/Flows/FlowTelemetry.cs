@@ -28,8 +28,8 @@ public sealed class FlowTelemetry : IDisposable
             "Bytes of arrays being read or waiting for Kafka.");
     }
 
-    /// <summary>A span only when somebody listens; otherwise null.</summary>
-    public Activity? StartSend() => !Source.HasListeners()
+    /// <summary>A span only when somebody listens and the request, if there is one, is sampled; otherwise null.</summary>
+    public Activity? StartSend() => !Source.HasListeners() || Activity.Current is { IsAllDataRequested: false }
         ? null
         : Source.StartActivity($"send {_topic}", ActivityKind.Producer, parentContext: default, tags:
         [

@@ -28,8 +28,8 @@ public static partial class Telemetry
 
     public static void AddTelemetry(this WebApplicationBuilder builder, string service)
     {
-        // ASP.NET then tags its server spans by the semantic conventions itself.
-        AppContext.SetSwitch("Microsoft.AspNetCore.Hosting.SuppressActivityOpenTelemetryData", false);
+        // ASP.NET would tag every request for the sampler to look at, and with the query string; ServerSpanTags does it for those that are sampled.
+        AppContext.SetSwitch("Microsoft.AspNetCore.Hosting.SuppressActivityOpenTelemetryData", true);
         if (string.Equals(Environment.GetEnvironmentVariable("OTEL_SDK_DISABLED"), "true", StringComparison.OrdinalIgnoreCase)) return;
         if (Enabled("LOGS"))
             builder.Logging.AddOpenTelemetry(logs =>
@@ -38,7 +38,7 @@ public static partial class Telemetry
                 logs.SetResourceBuilder(Resource(service));
                 logs.AddOtlpExporter(options => Direct(options, "LOGS"));
             });
-        if (Enabled("TRACES")) builder.Services.AddSingleton<IStartupFilter, ServerSpanNames>();
+        if (Enabled("TRACES")) builder.Services.AddSingleton<IStartupFilter, ServerSpanTags>();
         var prometheus = Prometheus ? new PrometheusExporter() : null;
         if (prometheus is not null) builder.Services.AddSingleton(prometheus);
         AddProviders(builder, service, prometheus);
@@ -74,7 +74,7 @@ public static partial class Telemetry
     private static TracerProviderBuilder Configure(TracerProviderBuilder traces, string service) => traces
         .SetResourceBuilder(Resource(service))
         .AddSource(Prefix + "*", "Microsoft.AspNetCore")
-        .AddProcessor(new ServerSpans())
+        .AddProcessor(new ProbeSpans())
         .AddOtlpExporter(options => Direct(options, "TRACES"));
 
     private static MeterProviderBuilder Configure(MeterProviderBuilder metrics, string service, PrometheusExporter? prometheus)
