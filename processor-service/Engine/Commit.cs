@@ -3,37 +3,59 @@ using Tally.ProcessorService.Engine.Broker;
 
 namespace Tally.ProcessorService.Engine;
 
-/// <summary>One transaction for all partitions that changed: their outputs, changelog, dead letters, progress and input offsets.</summary>
+/// <summary>
+/// One transaction for all partitions that changed: their outputs, changelog, dead letters, progress and input offsets. What is written is
+/// settled when it begins; what is counted while it is under way belongs to the next one.
+/// </summary>
 public sealed class Commit(string job, TimeProvider clock)
 {
     private static readonly KeyValuePair<string, object?> Committed = new("outcome", "committed");
+
+    private ICommitUnderWay? _underWay;
+    private IReadOnlyCollection<PartitionTask> _tasks = [];
+    private long _began;
 
     public ITransactionLog Transactions { get; set; } = null!;
 
     public long Count { get; private set; }
 
-    /// <returns>How long it took.</returns>
-    public TimeSpan Run(IInputLog input, IReadOnlyCollection<PartitionTask> tasks, long readUpToMs, IReadOnlyList<IHeader> trace, TimeSpan limit)
+    /// <summary>It was begun, and its outcome is there.</summary>
+    public bool IsOver => _underWay is { IsOver: true };
+
+    /// <summary>The one before must have ended.</summary>
+    public void Begin(IInputLog input, IReadOnlyCollection<PartitionTask> tasks, long readUpToMs, IReadOnlyList<IHeader> trace, TimeSpan limit)
     {
-        var began = clock.GetTimestamp();
+        _began = clock.GetTimestamp();
+        _tasks = tasks;
         var nowMs = clock.GetUtcNow().ToUnixTimeMilliseconds();
         Transactions.Begin();
         var sized = new SizedTransaction(Transactions);
-        foreach (var task in tasks) task.Write(sized, nowMs, readUpToMs, trace);
-        Transactions.Commit(input, [.. tasks.Select(task => new PartitionOffset(task.Partition, task.NextOffset))], limit);
-
-        var ended = clock.GetTimestamp();
         foreach (var task in tasks)
         {
-            task.Committed(ended);
-            if (input.LastKnownEnd(task.Partition) is { } end) EngineMetrics.SetLag(job, task.Partition, Math.Max(0, end - task.NextOffset));
+            task.Write(sized, nowMs, readUpToMs, trace);
+            task.WrittenAt = _began;
+        }
+        EngineMetrics.TransactionRecords.Record(sized.Records);
+        EngineMetrics.TransactionBytes.Record(sized.Bytes);
+        _underWay = Transactions.BeginCommit(input, [.. tasks.Select(task => new PartitionOffset(task.Partition, task.NextOffset))], limit);
+    }
+
+    /// <summary>Waits for the outcome.</summary>
+    /// <returns>How long it took; null when none was begun.</returns>
+    /// <exception cref="SessionEndException">What was written may be committed or not, and what was counted since is void.</exception>
+    public TimeSpan? End(IInputLog input)
+    {
+        if (_underWay is not { } underWay) return null;
+        _underWay = null;
+        var took = clock.GetElapsedTime(_began, underWay.End());
+        foreach (var task in _tasks)
+        {
+            task.Committed();
+            if (input.LastKnownEnd(task.Partition) is { } end) EngineMetrics.SetLag(job, task.Partition, Math.Max(0, end - task.LastProgress!.NextOffset));
         }
         Count++;
         EngineMetrics.Commits.Add(1, Committed);
-        var took = clock.GetElapsedTime(began, ended);
         EngineMetrics.CommitDuration.Record(took.TotalSeconds);
-        EngineMetrics.TransactionRecords.Record(sized.Records);
-        EngineMetrics.TransactionBytes.Record(sized.Bytes);
         return took;
     }
 
@@ -52,7 +74,7 @@ public sealed class Commit(string job, TimeProvider clock)
             inner.Write(topic, partition, record);
         }
 
-        public void Commit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit) => inner.Commit(input, offsets, limit);
+        public ICommitUnderWay BeginCommit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit) => inner.BeginCommit(input, offsets, limit);
 
         public void Commit(TimeSpan limit) => inner.Commit(limit);
 

@@ -18,6 +18,7 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
     private long _asOfMs;
     private long _lastAppendMs;
     private long _readBytes;
+    private long _writtenBytes;
     private long _sinceMs;
     private (long Counted, long Duplicate, long Corrected, long Dead) _told;
 
@@ -29,11 +30,11 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
     /// <summary>Everything readable was read, and nothing has come since.</summary>
     public bool AtEnd { get; private set; }
 
-    /// <summary>Records processed since the last commit.</summary>
-    public int Uncommitted { get; private set; }
+    /// <summary>Records processed since the last <see cref="Write"/>.</summary>
+    public int Unwritten { get; private set; }
 
-    /// <summary>When progress was last committed, in ticks of the engine's clock; 0 before the first time.</summary>
-    public long CommittedAt { get; set; }
+    /// <summary>When progress was last written, in ticks of the engine's clock; 0 before the first time.</summary>
+    public long WrittenAt { get; set; }
 
     /// <summary><see cref="NextOffset"/> at the last snapshot.</summary>
     public long SnapshotOffset { get; set; }
@@ -91,7 +92,7 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
         _readBytes += record.Key.Length + record.Value.Length;
         _lastAppendMs = record.TimestampMs;
         AtEnd = false;
-        Uncommitted++;
+        Unwritten++;
         return outcome;
     }
 
@@ -104,7 +105,9 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
     /// <summary>Reading begins anew at <see cref="NextOffset"/>.</summary>
     public void GoOn() => AtEnd = false;
 
-    /// <summary>Adds all that changed to the open transaction, progress last.</summary>
+    /// <summary>
+    /// Adds all that changed to the open transaction, progress last. What comes from now on belongs to the next one: if this one fails, nothing here may be used any more.
+    /// </summary>
     /// <param name="transaction">The open transaction.</param>
     /// <param name="nowMs">Unix time in ms.</param>
     /// <param name="readUpToMs">Every event appended before this Unix time (ms) had been handed to us when the reader last ran dry.</param>
@@ -126,15 +129,13 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
         // Where the output is the changelog, one record is both.
         if (job.Topics.Changelog != job.Topics.Output) emit.Changelog(RecordKeys.ChangelogProgress, progress, RecordTypes.Progress);
         emit.Output(RecordKeys.Progress(partition), progress, RecordTypes.Progress);
+        _deadLetters.Clear();
+        (_writtenBytes, _readBytes) = (_readBytes, 0);
+        Unwritten = 0;
     }
 
-    public void Committed(long at)
-    {
-        _deadLetters.Clear();
-        CountEvents();
-        Uncommitted = 0;
-        CommittedAt = at;
-    }
+    /// <summary>What was written last is committed. Metrics tell no more than that.</summary>
+    public void Committed() => CountEvents(LastProgress!);
 
     public void Dispose() => task.Dispose();
 
@@ -154,20 +155,18 @@ public sealed class PartitionTask(IJob job, int partition, int partitionCount, I
         _deadLetters.Add(deadLetterWriter.Write(record, letter.Outcome));
     }
 
-    /// <summary>Metrics tell only what is committed.</summary>
-    private void CountEvents()
+    private void CountEvents(Progress committed)
     {
-        var (counted, duplicate) = (_counted, _duplicate);
-        var dead = _deadLettered.Values.Sum();
+        var of = committed.Outcomes;
+        var (counted, duplicate, corrected, dead) = (of.Counted, of.Duplicate, of.Corrected, of.DeadLettered.Values.Sum());
         var ofJob = EngineMetrics.Job(job.Name);
         if (counted > _told.Counted) EngineMetrics.Events.Add(counted - _told.Counted, ofJob, EngineMetrics.Counted);
         if (duplicate > _told.Duplicate) EngineMetrics.Events.Add(duplicate - _told.Duplicate, ofJob, EngineMetrics.Duplicate);
         if (dead > _told.Dead) EngineMetrics.Events.Add(dead - _told.Dead, ofJob, EngineMetrics.DeadLettered);
-        if (_corrected > _told.Corrected) EngineMetrics.Events.Add(_corrected - _told.Corrected, ofJob, EngineMetrics.Corrected);
-        _told = (counted, duplicate, _corrected, dead);
-        EngineMetrics.ReadBytes.Add(_readBytes, ofJob);
-        _readBytes = 0;
-        foreach (var (name, count) in LastProgress!.Counters)
+        if (corrected > _told.Corrected) EngineMetrics.Events.Add(corrected - _told.Corrected, ofJob, EngineMetrics.Corrected);
+        _told = (counted, duplicate, corrected, dead);
+        EngineMetrics.ReadBytes.Add(_writtenBytes, ofJob);
+        foreach (var (name, count) in committed.Counters)
         {
             if (count > _toldCounters.GetValueOrDefault(name)) EngineMetrics.JobCounts.Add(count - _toldCounters.GetValueOrDefault(name), ofJob, EngineMetrics.Count(name));
             _toldCounters[name] = count;

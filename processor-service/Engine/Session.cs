@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tally.ProcessorService.Engine.Broker;
 using Tally.Shared.Observability;
 
@@ -32,10 +33,11 @@ public sealed partial class Session : IAssignmentListener
     private readonly TaskTable _tasks;
     private readonly Dictionary<int, PartitionTask> _parked = [];
     private readonly BatchTrace _trace;
+    private Activity? _activity;
     private CancellationToken _stopping;
     private IInputLog _input = null!;
-    private long _firstUncommitted;
-    private int _uncommitted;
+    private long _firstUnwritten;
+    private int _unwritten;
     private long _deadLetterBytes;
     private long _drainedAtMs;
     private bool _behind;
@@ -76,7 +78,7 @@ public sealed partial class Session : IAssignmentListener
         try
         {
             while (!stopping.IsCancellationRequested) Turn();
-            CommitInHand(andSnapshots: true);
+            CommitInHand(wait: true, andSnapshots: true);
             input.Close();
         }
         catch (SessionEndException e)
@@ -112,7 +114,7 @@ public sealed partial class Session : IAssignmentListener
 
     public void Revoked(IReadOnlyList<int> partitions)
     {
-        CommitInHand();
+        CommitInHand(wait: true);
         // Every rebalance takes all partitions and gives most of them back: what is committed may stay until it is known who has them.
         foreach (var partition in partitions)
             if (_tasks[partition] is { } task) _parked[partition] = task;
@@ -128,7 +130,8 @@ public sealed partial class Session : IAssignmentListener
     private void Turn()
     {
         _status.Beat();
-        var wait = _standbyWaits ? TimeSpan.Zero : _pacing.Wait(SinceFirst(), _uncommitted, _behind, UntilHeartbeat());
+        if (_commit.IsOver) EndCommit();
+        var wait = _standbyWaits ? TimeSpan.Zero : _pacing.Wait(SinceFirst(), _unwritten, _behind, UntilHeartbeat());
         for (var i = 0; i < RecordsBetweenLooks; i++)
         {
             if (!_input.TryRead(wait, out var record))
@@ -141,7 +144,7 @@ public sealed partial class Session : IAssignmentListener
             Take(record);
         }
         _behind = _drained && IsBehind();
-        if (_pacing.IsDue(SinceFirst(), _uncommitted, _drained && !_behind)
+        if (_pacing.IsDue(SinceFirst(), _unwritten, _drained && !_behind)
             || _deadLetterBytes > DeadLetterBytesMax
             || (_drained && UntilHeartbeat() <= TimeSpan.Zero))
             CommitInHand();
@@ -158,30 +161,48 @@ public sealed partial class Session : IAssignmentListener
         }
         if (record.Offset < task.NextOffset) return;
         _drained = false;
-        if (_uncommitted++ == 0) _firstUncommitted = _clock.GetTimestamp();
+        if (_unwritten++ == 0) _firstUnwritten = _clock.GetTimestamp();
         _trace.Take(record.Headers);
         if (task.Process(record).Kind == OutcomeKind.DeadLettered) _deadLetterBytes += record.Key.Length + record.Value.Length;
     }
 
+    /// <summary>Begins to commit what is in hand, once the commit before has ended; counting goes on meanwhile.</summary>
+    /// <param name="wait">Ends it too: nothing is in hand then.</param>
     /// <param name="andSnapshots">The last commit: a snapshot of each task that changed, so that the next start is short.</param>
-    private void CommitInHand(bool andSnapshots = false)
+    private void CommitInHand(bool wait = false, bool andSnapshots = false)
     {
+        EndCommit();
         var due = _tasks.All.Where(task => IsDue(task) || (andSnapshots && task.NextOffset != task.SnapshotOffset && task.Task.Local is not null)).ToArray();
         if (due.Length == 0) return;
         // State that is shared must not be written in parts.
         if (_job.IsMerging) due = _tasks.All;
         var snapshots = _snapshots.Prepare(due, andSnapshots);
-        using var activity = _trace.HasLinks ? _trace.Start(_uncommitted) : null;
+        _activity = _trace.HasLinks ? _trace.Start(_unwritten) : null;
         _trace.Clear();
         var readUpToMs = _drainedAtMs - (long)_options.FetchWait.TotalMilliseconds;
-        var took = _commit.Run(_input, due, readUpToMs, TraceContextHeaders.Of(activity), CommitLimit);
-        Committed(_logger, _uncommitted, due.Length, took.TotalMilliseconds);
-        _uncommitted = 0;
+        _commit.Begin(_input, due, readUpToMs, TraceContextHeaders.Of(_activity), CommitLimit);
+        Committing(_logger, _unwritten, due.Length);
+        _unwritten = 0;
         _deadLetterBytes = 0;
+        // A snapshot must hold nothing that is not committed.
+        if (wait || snapshots.Count > 0) EndCommit();
         _snapshots.Take(snapshots);
     }
 
-    private bool IsDue(PartitionTask task) => task.Uncommitted > 0 || (task.AtEnd && UntilHeartbeat(task) <= TimeSpan.Zero);
+    private void EndCommit()
+    {
+        try
+        {
+            if (_commit.End(_input) is { } took) Committed(_logger, took.TotalMilliseconds);
+        }
+        finally
+        {
+            _activity?.Dispose();
+            _activity = null;
+        }
+    }
+
+    private bool IsDue(PartitionTask task) => task.Unwritten > 0 || (task.AtEnd && UntilHeartbeat(task) <= TimeSpan.Zero);
 
     /// <summary>Much more is known to be there: the reader ran dry in the middle of a backlog, between two fetches.</summary>
     private bool IsBehind()
@@ -194,7 +215,7 @@ public sealed partial class Session : IAssignmentListener
         return behind > _options.PrefetchRecords;
     }
 
-    private TimeSpan SinceFirst() => _uncommitted == 0 ? TimeSpan.Zero : _clock.GetElapsedTime(_firstUncommitted);
+    private TimeSpan SinceFirst() => _unwritten == 0 ? TimeSpan.Zero : _clock.GetElapsedTime(_firstUnwritten);
 
     /// <summary>Time until the first idle partition must say that it is up to date.</summary>
     private TimeSpan UntilHeartbeat()
@@ -206,7 +227,7 @@ public sealed partial class Session : IAssignmentListener
     }
 
     private TimeSpan UntilHeartbeat(PartitionTask task) =>
-        task.CommittedAt == 0 ? TimeSpan.Zero : _options.HeartbeatInterval - _clock.GetElapsedTime(task.CommittedAt);
+        task.WrittenAt == 0 ? TimeSpan.Zero : _options.HeartbeatInterval - _clock.GetElapsedTime(task.WrittenAt);
 
     private void Owns()
     {
@@ -225,8 +246,11 @@ public sealed partial class Session : IAssignmentListener
         _status.Partitions = [.. _tasks.All.Select(task => task.Partition)];
     }
 
-    [LoggerMessage(EventId = 3002, Level = LogLevel.Debug, Message = "Committed {Events} events of {Partitions} partitions in {Milliseconds} ms")]
-    private static partial void Committed(ILogger logger, int events, int partitions, double milliseconds);
+    [LoggerMessage(EventId = 3002, Level = LogLevel.Debug, Message = "Committing {Events} events of {Partitions} partitions")]
+    private static partial void Committing(ILogger logger, int events, int partitions);
+
+    [LoggerMessage(EventId = 3003, Level = LogLevel.Debug, Message = "Committed in {Milliseconds} ms")]
+    private static partial void Committed(ILogger logger, double milliseconds);
 
     [LoggerMessage(EventId = 3001, Level = LogLevel.Information, Message = "Counting partitions [{Partitions}]")]
     private static partial void Assignment(ILogger logger, string partitions);

@@ -70,9 +70,8 @@ public sealed class CountingTransformer(TopologyParts parts) : ITransformer<byte
         _context.Forward(record.Key!, new Routed(topic, partition, record.Value));
     }
 
-    void ITransactionLog.Commit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit)
-    {
-    }
+    ICommitUnderWay ITransactionLog.BeginCommit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit) =>
+        throw new NotSupportedException("Streamiz commits by itself.");
 
     void ITransactionLog.Commit(TimeSpan limit)
     {
@@ -110,7 +109,7 @@ public sealed class CountingTransformer(TopologyParts parts) : ITransformer<byte
             // While it stops after an error Streamiz commits what was sent: half of what an event changes. A process that dies commits nothing.
             Environment.FailFast($"The output of {parts.Job.Topics.Input}, partition {task.Partition} could not be sent as a whole; the next start repeats it.", e);
         }
-        task.Committed(parts.Clock.GetTimestamp());
+        task.Committed();
     }
 
     /// <summary>From what Streamiz has restored into the store.</summary>

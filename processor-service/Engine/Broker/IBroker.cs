@@ -77,13 +77,25 @@ public interface ITransactionLog : IDisposable
     void Write(string topic, int partition, in OutputRecord record);
 
     /// <summary>
-    /// Sends the offsets under the group membership of <paramref name="input"/> and commits, within <paramref name="limit"/>.
+    /// Begins to send the offsets, under the membership that <paramref name="input"/> has in its group now, and to commit, within
+    /// <paramref name="limit"/>. Until that has ended nothing else may be asked of this.
     /// </summary>
-    /// <exception cref="MigratedException">Somebody else owns the partitions or the transactional id.</exception>
-    /// <exception cref="CorruptedException">Anything else, a time-out included: the outcome is unknown.</exception>
-    void Commit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit);
+    ICommitUnderWay BeginCommit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit);
 
     /// <summary>Commits records alone: nothing of the input was read for them.</summary>
-    /// <exception cref="SessionEndException">As above.</exception>
+    /// <exception cref="SessionEndException">As of <see cref="ICommitUnderWay.End"/>.</exception>
     void Commit(TimeSpan limit);
+}
+
+/// <summary>A commit whose outcome comes later.</summary>
+public interface ICommitUnderWay
+{
+    /// <summary>The outcome is there: <see cref="End"/> does not wait.</summary>
+    bool IsOver { get; }
+
+    /// <summary>Waits for the outcome.</summary>
+    /// <returns>When it was there, in ticks of the engine's clock.</returns>
+    /// <exception cref="MigratedException">Somebody else owns the partitions or the transactional id.</exception>
+    /// <exception cref="CorruptedException">Anything else, a time-out included: the outcome is unknown.</exception>
+    long End();
 }

@@ -15,11 +15,13 @@ public sealed class KafkaTransactionLog : ITransactionLog
     private readonly IProducer<byte[]?, byte[]?> _producer;
     private readonly TimeProvider _clock;
     private readonly HashSet<string> _known = [];
+    private readonly CommitThread _commits;
 
     public KafkaTransactionLog(ProducerConfig config, TimeProvider clock, ILogger logger)
     {
         _clock = clock;
         _producer = new ProducerBuilder<byte[]?, byte[]?>(config).LogTo(logger).Build();
+        _commits = new CommitThread(clock);
     }
 
     /// <summary>Fences a former owner and ends its transaction; waits for the coordinator in slices so that a stop is seen.</summary>
@@ -72,14 +74,29 @@ public sealed class KafkaTransactionLog : ITransactionLog
         }
     }
 
-    public void Commit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit)
+    public ICommitUnderWay BeginCommit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit)
     {
         var group = (IKafkaMembership)input;
         var next = offsets.Select(at => new TopicPartitionOffset(group.Topic, at.Partition, at.Offset)).ToArray();
+        IConsumerGroupMetadata membership = null!;
+        Do("ConsumerGroupMetadata", () => membership = group.Membership);
+        return _commits.Begin(() => Commit(next, membership, limit));
+    }
+
+    public void Commit(TimeSpan limit) => Do("CommitTransaction", () => _producer.CommitTransaction(limit));
+
+    public void Dispose()
+    {
+        _commits.Dispose();
+        _producer.Dispose();
+    }
+
+    private void Commit(TopicPartitionOffset[] next, IConsumerGroupMetadata membership, TimeSpan limit)
+    {
         var began = _clock.GetTimestamp();
         try
         {
-            Do("SendOffsetsToTransaction", () => _producer.SendOffsetsToTransaction(next, group.Membership, limit));
+            Do("SendOffsetsToTransaction", () => _producer.SendOffsetsToTransaction(next, membership, limit));
             var left = limit - _clock.GetElapsedTime(began);
             Do("CommitTransaction", () => _producer.CommitTransaction(left > Slice ? left : Slice));
         }
@@ -90,10 +107,6 @@ public sealed class KafkaTransactionLog : ITransactionLog
             throw;
         }
     }
-
-    public void Commit(TimeSpan limit) => Do("CommitTransaction", () => _producer.CommitTransaction(limit));
-
-    public void Dispose() => _producer.Dispose();
 
     /// <summary>A producer that meets a topic with its first record asks for it within a second and sends nothing until then: the first commit would wait for that.</summary>
     private void AskFor(string topic)

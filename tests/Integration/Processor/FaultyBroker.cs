@@ -33,15 +33,26 @@ public sealed class FaultyBroker(IBroker inner, Action<string> step) : IBroker
             step("written");
         }
 
-        public void Commit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit)
+        public ICommitUnderWay BeginCommit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit)
         {
             step("before commit");
-            inner.Commit(input, offsets, limit);
-            step("after commit");
+            return new Commit(inner.BeginCommit(input, offsets, limit), step);
         }
 
         public void Commit(TimeSpan limit) => inner.Commit(limit);
 
         public void Dispose() => inner.Dispose();
+    }
+
+    private sealed class Commit(ICommitUnderWay inner, Action<string> step) : ICommitUnderWay
+    {
+        public bool IsOver => inner.IsOver;
+
+        public long End()
+        {
+            var at = inner.End();
+            step("after commit");
+            return at;
+        }
     }
 }

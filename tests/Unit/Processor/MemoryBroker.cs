@@ -7,7 +7,7 @@ namespace Tally.Tests.Unit.Processor;
 /// A broker in memory: logs with open, committed and aborted transactions that time out, one group whose members take turns on one
 /// thread, and hooks where faults strike. Time passes only while somebody waits.
 /// </summary>
-public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
+public sealed partial class MemoryBroker(int partitions, ManualClock clock) : IBroker
 {
     private readonly Dictionary<string, List<Entry>[]> _topics = [];
     private readonly Dictionary<(string Topic, int Partition), long> _lows = [];
@@ -40,6 +40,14 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
 
     /// <summary>Asked at each read of the input: null, or what the member has from now on. What others do in between is done in it.</summary>
     public Func<Action, IReadOnlyList<int>?> Rebalances { get; set; } = _ => null;
+
+    /// <summary>
+    /// Asked when a commit begins, and whenever it is asked after: whether the broker makes it happen now. It comes at the latest when it is waited for.
+    /// </summary>
+    public Func<bool> CommitsNow { get; set; } = () => true;
+
+    /// <summary>Asked each time somebody looks whether a commit is over that was made to happen.</summary>
+    public Func<bool> TellsNow { get; set; } = () => true;
 
     /// <summary>Asked at each read of the input: how many records come again, or less than 0 for an answer that is late.</summary>
     public Func<int> Answers { get; set; } = () => 0;
@@ -213,81 +221,6 @@ public sealed class MemoryBroker(int partitions, ManualClock clock) : IBroker
             foreach (var partition in partitions) Broker._members[partition] = _process;
             _has = partitions;
             Assign(partitions, listener.Assigned(partitions));
-        }
-    }
-
-    private sealed class Transactions(MemoryBroker broker, string process) : ITransactionLog
-    {
-        private static readonly TimeSpan TimeOut = TimeSpan.FromSeconds(10);
-
-        private readonly List<Entry> _open = [];
-        private long _begun;
-        private bool _fenced;
-
-        public void Begin()
-        {
-            Check("begin");
-            Assert.That(_open, Is.Empty, "one transaction at a time");
-            _begun = broker.Clock.NowMs;
-        }
-
-        public void Write(string topic, int partition, in OutputRecord record)
-        {
-            Check("write");
-            var entry = new Entry(record.Key, record.Value, record.Headers, broker.Clock.NowMs) { State = State.Open };
-            broker.Log(topic, partition).Add(entry);
-            _open.Add(entry);
-        }
-
-        public void Commit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit)
-        {
-            Check("before commit");
-            if (offsets.Any(at => broker._members.GetValueOrDefault(at.Partition) != process))
-            {
-                End(State.Aborted);
-                throw new MigratedException("the group gave the partitions to somebody else");
-            }
-            foreach (var at in offsets) broker._offsets[at.Partition] = at.Offset;
-            End(State.Committed);
-            Check("after commit");
-        }
-
-        public void Commit(TimeSpan limit)
-        {
-            Check("before commit");
-            End(State.Committed);
-            Check("after commit");
-        }
-
-        public void End(State state)
-        {
-            foreach (var entry in _open) entry.State = state;
-            _open.Clear();
-        }
-
-        public void EndIfTooOld()
-        {
-            if (_open.Count == 0 || broker.Clock.NowMs - _begun < (long)TimeOut.TotalMilliseconds) return;
-            End(State.Aborted);
-            _fenced = true;
-        }
-
-        public void Dispose()
-        {
-        }
-
-        private void Check(string step)
-        {
-            CheckOwner();
-            broker.Step(step);
-            // Somebody may have come while we were held up.
-            CheckOwner();
-        }
-
-        private void CheckOwner()
-        {
-            if (_fenced) throw new CorruptedException("the transaction timed out");
-            if (broker._owners[process] != this) throw new MigratedException("fenced");
         }
     }
 }

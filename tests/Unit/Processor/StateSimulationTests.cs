@@ -5,8 +5,8 @@ namespace Tally.Tests.Unit.Processor;
 
 /// <summary>
 /// Broker faults, disk faults, ends of the process and power cuts strike where the seed says, partitions move to another process and
-/// back, a process is held up until somebody else has its partitions, answers come late or again, with a budget so small that
-/// everything goes to disk and a snapshot at every commit: the numbers must be those of a plain recount.
+/// back, a process is held up until somebody else has its partitions, answers come late or again, commits happen and are told of late, with
+/// a budget so small that everything goes to disk and often a snapshot at every commit: the numbers must be those of a plain recount.
 /// </summary>
 public sealed class StateSimulationTests
 {
@@ -41,7 +41,7 @@ public sealed class StateSimulationTests
         var random = new Random(seed);
         using var simulation = new Simulation
         {
-            State = new StateOptions { Directory = "state", MemoryBudget = random.Next(4) == 0 ? 1 << 20 : random.Next(2_000, 20_000), SnapshotInterval = TimeSpan.Zero },
+            State = new StateOptions { Directory = "state", MemoryBudget = random.Next(4) == 0 ? 1 << 20 : random.Next(2_000, 20_000), SnapshotInterval = random.Next(2) == 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(500) },
         };
         simulation.Options.Standby = random.Next(2) == 0;
         var faults = 0;
@@ -62,6 +62,9 @@ public sealed class StateSimulationTests
                     break;
             }
         };
+        var swift = random.Next(3) == 0;
+        simulation.Broker.CommitsNow = () => swift || random.Next(8) == 0;
+        simulation.Broker.TellsNow = () => swift || random.Next(8) == 0;
         simulation.Broker.Answers = () => faults == 0 || random.Next(60) > 0 ? 0 : random.Next(-1, 5);
         int[] has = All;
         simulation.Broker.Rebalances = give =>
