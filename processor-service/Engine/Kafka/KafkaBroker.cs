@@ -11,6 +11,12 @@ namespace Tally.ProcessorService.Engine.Kafka;
 public sealed class KafkaBroker(
     KafkaOptions kafka, ProcessorOptions options, EngineStatus status, TimeProvider clock, ILogger<KafkaBroker> logger, string? ownedThrough = null) : IBroker
 {
+    /// <summary>
+    /// Of a partition at a time: what a fetch brings is taken apart as a whole before the first of it can be read, and is in memory beside what waits already. A larger
+    /// record comes all the same, alone.
+    /// </summary>
+    private const int PartitionFetchBytes = 256 * 1024;
+
     private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(3);
 
     private IConsumer<Ignore, Ignore>? _probe;
@@ -115,6 +121,7 @@ public sealed class KafkaBroker(
     {
         config.FetchWaitMaxMs = (int)options.FetchWait.TotalMilliseconds;
         config.FetchMinBytes = options.FetchBytes;
+        config.MaxPartitionFetchBytes = PartitionFetchBytes;
         config.QueuedMinMessages = options.PrefetchRecords;
         config.QueuedMaxMessagesKbytes = options.PrefetchKilobytes;
         config.ConsumeResultFields = "headers,timestamp";
