@@ -83,8 +83,7 @@ public sealed class EngineChaosTests
         }
         var recovery = TimeProvider.System.GetElapsedTime(settled);
 
-        foreach (var processor in processors)
-            if (await processor.StopAsync(TimeSpan.FromSeconds(15)) is var code and not 0) strikes.Faults.Enqueue($"{processor.Name} did not end with 0 but {code}: {LastLines(processor.Log)}");
+        await strikes.StopAllAsync();
         var recount = await Task.Run(() => TopicRecount.Of(kafka));
         var letters = await Task.Run(() => TopicRecount.DeadLetters(kafka));
         await TestContext.Progress.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,

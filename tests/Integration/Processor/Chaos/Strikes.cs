@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.Processor.Chaos;
@@ -49,6 +50,20 @@ public sealed class Strikes(Random random, ServiceProcess[] processors, Brokers 
         foreach (var processor in processors.Where(p => !p.Running)) Faults.Enqueue($"{processor.Name} ended by itself: {processor.Log}");
     }
 
+    /// <summary>SIGTERM to all that run.</summary>
+    public async Task StopAllAsync()
+    {
+        foreach (var processor in processors) await StopAsync(processor);
+    }
+
+    private async Task StopAsync(ServiceProcess processor)
+    {
+        var code = await processor.StopAsync(TermLimit);
+        // One that has not come up yet has nothing to end in order, and nothing to lose; all may be counted before the last one is back.
+        if (code != 0 && processor.LogOfThisLife.Contains("Application started", StringComparison.Ordinal))
+            Faults.Enqueue($"{processor.Name} ended with {code?.ToString(CultureInfo.InvariantCulture) ?? "nothing"} on SIGTERM: {processor.Log}");
+    }
+
     private TimeSpan Seconds(double least, double most) => TimeSpan.FromSeconds(least + (random.NextDouble() * (most - least)));
 
     private async Task StrikeBrokerAsync(int broker, bool freezes, TimeSpan away)
@@ -86,10 +101,7 @@ public sealed class Strikes(Random random, ServiceProcess[] processors, Brokers 
         else
         {
             Count("SIGTERM");
-            var code = await processor.StopAsync(TermLimit);
-            // One that has not come up yet has nothing to end in order, and nothing to lose.
-            if (code != 0 && processor.LogOfThisLife.Contains("Application started", StringComparison.Ordinal))
-                Faults.Enqueue($"{processor.Name} ended with {code?.ToString() ?? "nothing"} on SIGTERM: {processor.Log}");
+            await StopAsync(processor);
             await Task.Delay(away);
             processor.Start();
         }
