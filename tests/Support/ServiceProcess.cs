@@ -19,6 +19,7 @@ public sealed partial class ServiceProcess : IKillable
     private readonly IReadOnlyDictionary<string, string> _environment;
     private readonly ConcurrentQueue<string> _lines = new();
     private Process? _process;
+    private string _stacks = "";
 
     public ServiceProcess(string name, string file, string[] arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
@@ -35,7 +36,7 @@ public sealed partial class ServiceProcess : IKillable
     /// <summary>Of the process that runs now.</summary>
     public int Id => _process!.Id;
 
-    public string Log => $"--- {Name}\n{string.Join('\n', _lines)}";
+    public string Log => $"--- {Name}\n{string.Join('\n', _lines)}\n{_stacks}";
 
     /// <summary>What it said since its last start.</summary>
     public string LogOfThisLife => Log[Math.Max(0, Log.LastIndexOf(Begins, StringComparison.Ordinal))..];
@@ -100,6 +101,7 @@ public sealed partial class ServiceProcess : IKillable
         }
         catch (OperationCanceledException)
         {
+            _stacks = await ThreadStacks.OfAsync(Id);
             await KillAsync();
             return null;
         }
