@@ -8,7 +8,7 @@ count=${1:-3000000}
 shift || true
 scenarios=("${@:-alternate}")
 [ $# -gt 0 ] || scenarios=(alternate burst out-of-order)
-port=${BENCH_PORT:-28393} http=${BENCH_HTTP_PORT:-28394}
+port=${BENCH_PORT:-17393} http=${BENCH_HTTP_PORT:-17394}
 data=$(mktemp -d)
 broker='' processor=''
 cleanup() {
@@ -27,17 +27,18 @@ stat() { curl -fsS "http://127.0.0.1:$http/events/get-stats" 2> /dev/null | grep
 
 for scenario in "${scenarios[@]}"; do
   dotnet "$(bin LocalBroker)" --data "$data/$scenario" --port "$port" > "$data/broker.log" 2>&1 & broker=$!
-  until grep -q ready "$data/broker.log"; do sleep 0.1; done
+  until grep -q ready "$data/broker.log"; do kill -0 $! 2> /dev/null || { cat "$data/broker.log" >&2; exit 1; }; sleep 0.1; done
   dotnet "$(bin ProcessorService)" create-topics > "$data/topics.log" 2>&1
   COUNT=$count SCENARIO=$scenario BOOTSTRAP=127.0.0.1:$port dotnet "$(bin Feed)" colours | tail -n 1
   ${LIMIT:+env DOTNET_GCHeapHardLimit=$LIMIT} dotnet "$(bin ProcessorService)" > "$data/processor.log" 2>&1 & processor=$!
   until first=$(stat events_read) && [ -n "$first" ]; do sleep 0.02; done
+  start=$(awk '/VmRSS/ { print int($2 / 1024) }' "/proc/$processor/status")
   began=$(date +%s%N)
   until [ "$(stat events_read)" = "$count" ]; do sleep 0.02; done
   took=$((($(date +%s%N) - began) / 1000000))
-  peak=$(awk '/VmHWM/ { print int($2 / 1024) }' "/proc/$processor/status")
+  resident() { awk -v what="$1" '$1 == what { print int($2 / 1024) }' "/proc/$processor/status"; }
   echo "scenario=$scenario events=$count events_per_second=$(((count - first) * 1000 / (took + 1))) valid_sets=$(stat valid_sets) aged_out=$(stat events_aged_out)" \
-    "bytes_an_event=$(awk -v b="$(stat bytes_held)" -v n="$count" 'BEGIN { printf "%.2f", b / n }') peak_rss_mib=$peak"
+    "bytes_an_event=$(awk -v b="$(stat bytes_held)" -v n="$count" 'BEGIN { printf "%.2f", b / n }') rss_mib=$(resident VmRSS:) peak_rss_mib=$(resident VmHWM:) started_with_mib=$start"
   kill -9 "$processor" && wait "$processor" 2> /dev/null || true
   kill "$broker" && wait "$broker" 2> /dev/null || true
   processor='' broker=''

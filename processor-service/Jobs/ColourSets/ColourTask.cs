@@ -46,8 +46,10 @@ public sealed class ColourTask : IDisposable
         _producer = new ProducerBuilder<byte[]?, byte[]?>(producing).LogTo(logger).Build();
         var reading = KafkaClientConfig.Consumer(kafka, $"tally-processor-{options.Instance}-colours-input", options.Group);
         reading.AutoOffsetReset = AutoOffsetReset.Earliest;
-        reading.QueuedMaxMessagesKbytes = 4096;
-        reading.QueuedMinMessages = 20_000;
+        // A record takes some twenty bytes in the topic and three hundred once it is fetched: small pieces, or fetching takes more memory than holding.
+        reading.MaxPartitionFetchBytes = 128 << 10;
+        reading.QueuedMaxMessagesKbytes = 1024;
+        reading.QueuedMinMessages = 5_000;
         reading.FetchWaitMaxMs = 50;
         try
         {

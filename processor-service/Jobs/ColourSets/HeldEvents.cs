@@ -14,7 +14,7 @@ public sealed record HoldingLimits(long BudgetBytes, int SegmentEvents = 32_768,
 public sealed class HeldEvents(HoldingLimits limits)
 {
     private const int GatherLeast = 4096;
-    private const int GatherMost = 1 << 18;
+    private const int GatherMost = 1 << 17;
 
     private readonly List<long>[] _gathered = [[], [], []];
     private readonly List<Segment> _segments = [Segment.Empty(long.MinValue)];
