@@ -4,7 +4,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/.." && pwd)
 arrays=${1:-30000}
-port=${BENCH_PORT:-28593} http=${BENCH_HTTP_PORT:-28594} command_http=${BENCH_COMMAND_PORT:-28595}
+port=${BENCH_PORT:-17593} http=${BENCH_HTTP_PORT:-17594} command_http=${BENCH_COMMAND_PORT:-17595}
 command -v wrk > /dev/null || { echo "flows: wrk is missing: \`sudo apt-get install wrk\`" >&2; exit 1; }
 data=$(mktemp -d)
 pids=()
@@ -24,7 +24,7 @@ peak() { awk '/VmHWM/ { print int($2 / 1024) }' "/proc/$1/status"; }
 await() { until [ "$(counted)" -ge "$1" ]; do sleep 0.02; done; }
 
 dotnet "$(bin LocalBroker)" --data "$data/broker" --port "$port" > "$data/broker.log" 2>&1 & pids+=($!)
-until grep -q ready "$data/broker.log"; do sleep 0.1; done
+until grep -q ready "$data/broker.log"; do kill -0 $! 2> /dev/null || { cat "$data/broker.log" >&2; exit 1; }; sleep 0.1; done
 dotnet "$(bin ProcessorService)" create-topics > "$data/topics.log" 2>&1
 COUNT=$arrays ARRAY=100 BOOTSTRAP=127.0.0.1:$port dotnet "$(bin Feed)" flows | tail -n 1
 Processor__Jobs=flows Http__Port=$http dotnet "$(bin ProcessorService)" > "$data/processor.log" 2>&1 & processor=$!

@@ -5,7 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/.." && pwd)
 seconds=${1:-20}
-port=${BENCH_PORT:-28493} http=${BENCH_HTTP_PORT:-28494}
+port=${BENCH_PORT:-17493} http=${BENCH_HTTP_PORT:-17494}
 data=$(mktemp -d)
 broker='' processor=''
 cleanup() {
@@ -19,7 +19,7 @@ for project in local-broker processor-service bench/Frames; do dotnet build "$ro
 printf '0123456789abcdef%.0s' 1 2 3 4 > "$data/hash.key"
 export Kafka__BootstrapServers=127.0.0.1:$port HashKey__File=$data/hash.key Processor__Jobs=frames Http__Port=$http State__Directory=$data/state
 dotnet "$(bin LocalBroker LocalBroker)" --data "$data/broker" --port "$port" > "$data/broker.log" 2>&1 & broker=$!
-until grep -q ready "$data/broker.log"; do sleep 0.1; done
+until grep -q ready "$data/broker.log"; do kill -0 $! 2> /dev/null || { cat "$data/broker.log" >&2; exit 1; }; sleep 0.1; done
 dotnet "$(bin ProcessorService ProcessorService)" create-topics > "$data/topics.log" 2>&1
 dotnet "$(bin ProcessorService ProcessorService)" > "$data/processor.log" 2>&1 & processor=$!
 until curl -fsS "http://127.0.0.1:$http/health/ready" > /dev/null 2>&1; do sleep 0.2; done
