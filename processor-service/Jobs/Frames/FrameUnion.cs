@@ -16,6 +16,7 @@ public sealed class FrameUnion : IDisposable
     private readonly bool[] _joined;
     private long _restoredWatermark;
     private long _lastFrame;
+    private long _appendedMs;
     private bool _sawFrame;
     private bool _hasBegun;
     private int _tasks;
@@ -58,7 +59,8 @@ public sealed class FrameUnion : IDisposable
     }
 
     /// <summary>Said for every frame: so the clock is looked at later.</summary>
-    public void SawFrame() => _sawFrame = true;
+    /// <param name="appendedMs">When it came into the topic, Unix time in ms; at most 0 when unknown.</param>
+    public void SawFrame(long appendedMs) => (_sawFrame, _appendedMs) = (true, appendedMs);
 
     public bool IsAtRest => Rest() >= RestAfter;
 
@@ -70,10 +72,16 @@ public sealed class FrameUnion : IDisposable
         return Times.IsAtRest ? _clock.GetElapsedTime(_lastFrame) : TimeSpan.Zero;
     }
 
+    /// <summary>
+    /// Seconds that began since the last frame came: a ts is cut to whole seconds, so what had passed of its second by then counts, and a final result is neither before
+    /// its time nor a second behind it.
+    /// </summary>
+    private long IdleSeconds() => (long)(Rest().TotalSeconds + (Math.Max(0, _appendedMs) % 1000 / 1000.0));
+
     /// <summary>Called once a commit, when every task has handed out its part: results for everybody, and for the archive in front of the progress.</summary>
     public void Emit(IEmit emit, int generation)
     {
-        Windows.Advance(Times.Watermark((long)Math.Round(Rest().TotalSeconds)));
+        Windows.Advance(Times.Watermark(IdleSeconds()));
         var changed = Windows.Changed.ToArray();
         foreach (var result in Windows.TakeResults())
         {

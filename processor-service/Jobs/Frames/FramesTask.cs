@@ -83,7 +83,7 @@ public sealed class FramesTask : IJobTask
     public Outcome Process(in LogRecord record)
     {
         _union.Begin();
-        _union.SawFrame();
+        _union.SawFrame(record.TimestampMs);
         var outcome = Count(record);
         // The way into the list of those held aside may be through it at once.
         if (outcome.Kind == OutcomeKind.Deferred)
