@@ -23,7 +23,8 @@ until grep -q ready "$data/broker.log"; do kill -0 $! 2> /dev/null || { cat "$da
 dotnet "$(bin ProcessorService ProcessorService)" create-topics > "$data/topics.log" 2>&1
 dotnet "$(bin ProcessorService ProcessorService)" > "$data/processor.log" 2>&1 & processor=$!
 until curl -fsS "http://127.0.0.1:$http/health/ready" > /dev/null 2>&1; do sleep 0.2; done
-live() { dotnet "$(bin Frames FramesBench)" live "127.0.0.1:$port" "$1" "$seconds"; }
+# In a minute of its own, or the frames of the run before would count as this one's.
+live() { sleep $((60 - $(date +%s) % 60)); dotnet "$(bin Frames FramesBench)" live "127.0.0.1:$port" "$1" "$seconds"; }
 whole=$(live 0)
 echo "$whole"
 rate=$(sed -E 's/.*counted_per_second=([0-9]+).*/\1/' <<< "$whole")
