@@ -21,11 +21,13 @@ public sealed class BacklogTests
     private const long MostMiB = 400;
     private static readonly int Aggregates = int.TryParse(Environment.GetEnvironmentVariable("BACKLOG"), out var count) ? count : 20_000;
 
-    [Test]
-    public async Task A_backlog_drains_into_both_stores_in_bounded_memory_although_Redis_stands_still_for_a_while()
+    [TestCase("SQLite")]
+    [TestCase("PostgreSQL")]
+    public async Task A_backlog_drains_into_both_stores_in_bounded_memory_although_Redis_stands_still_for_a_while(string system)
     {
         if (!NativeKafkaForTests.TryLoad()) Assert.Ignore("librdkafka is not installed.");
-        await using var pipeline = new Pipeline();
+        await using var postgres = system == "PostgreSQL" ? await PostgresServer.StartAsync() : null;
+        await using var pipeline = new Pipeline(postgres is null ? null : new Dictionary<string, string> { ["Archive__ConnectionString"] = await postgres.CreateDatabaseAsync() });
         pipeline.Broker.Start();
         pipeline.Redis.Start();
         await pipeline.CreateTopicsAsync();
@@ -54,7 +56,7 @@ public sealed class BacklogTests
 
         var peak = MiB(pipeline.Materializer, "VmHWM:");
         await TestContext.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
-            $"{Aggregates} aggregates: Redis {Aggregates / redisAt!.Value.TotalSeconds:F0}/s, its pause of 1.5 s included, archive {Aggregates / archiveAt!.Value.TotalSeconds:F0}/s, "
+            $"{Aggregates} aggregates: Redis {Aggregates / redisAt!.Value.TotalSeconds:F0}/s, its pause of 1.5 s included, {system} {Aggregates / archiveAt!.Value.TotalSeconds:F0}/s, "
             + $"start of the service included; materializer {early} MiB after a quarter, {peak} MiB at the most"));
         Assert.That(peak, Is.LessThan(MostMiB), () => pipeline.Logs);
         var last = await RedisCommand.SendAsync(pipeline.RedisPort, "HGET", $"analytics:hour:{Hours.Name(HourOf(Aggregates - 1))}", "clicks");
@@ -110,7 +112,9 @@ public sealed class BacklogTests
     {
         try
         {
-            using var archive = new SqliteArchive(Options.Create(new ArchiveOptions { ConnectionString = pipeline.Archive }));
+            var archive = ArchiveRegistration.Open(Options.Create(new ArchiveOptions { ConnectionString = pipeline.Archive }));
+            await using var later = archive as IAsyncDisposable;
+            using var atOnce = archive as IDisposable;
             return (await new SqlHourStore(archive).ReadPositionsAsync(Topic, [.. Enumerable.Range(0, Partitions)], CancellationToken.None)).Values.Sum();
         }
         catch (ArchiveNotReadyException)

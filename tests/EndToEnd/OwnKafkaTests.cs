@@ -1,25 +1,34 @@
 using Tally.Tests.EndToEnd.Load;
 using Tally.Tests.Support;
+using Tally.Tests.Support.LocalBroker;
 
 namespace Tally.Tests.EndToEnd;
 
 /// <summary>
 /// A Kafka of three brokers, every topic kept by all of them in six partitions, and one broker killed under load. <c>make chaos-kafka</c> runs it: three brokers
-/// are more than `make test` has time for.
+/// are more than `make test` has time for; once without, and once with the settings that README's "Your own Kafka" prints.
 /// </summary>
 public sealed class OwnKafkaTests
 {
-    [Test]
-    public async Task Three_brokers_keep_every_event_while_one_is_killed_and_comes_back()
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task Three_brokers_keep_every_event_while_one_is_killed_and_comes_back(bool secured)
     {
         if (Environment.GetEnvironmentVariable("OWN_KAFKA") != "3") Assert.Ignore("Three brokers are run by `make chaos-kafka`.");
         if (RealKafka.Reason() is { } reason) Assert.Ignore(reason);
-        var kafka = RealKafka.Cluster(3, "offsets.topic.replication.factor=3", "transaction.state.log.replication.factor=3");
-        await using var pipeline = await Pipeline.StartAsync(new Dictionary<string, string>
+        using var secrets = secured ? new BrokerSecrets() : null;
+        var kafka = RealKafka.Cluster(3, ["offsets.topic.replication.factor=3", "transaction.state.log.replication.factor=3", .. secrets?.KafkaSettings ?? []]);
+        var settings = new Dictionary<string, string> { ["Kafka__Partitions"] = "6", ["Kafka__ReplicationFactor"] = "3" };
+        if (secrets is not null)
         {
-            ["Kafka__Partitions"] = "6",
-            ["Kafka__ReplicationFactor"] = "3",
-        }, kafka);
+            foreach (var (property, value) in secrets.Client(mechanism: "SCRAM-SHA-512")) settings[$"Kafka__Client__{property}"] = value;
+            await Task.Run(() =>
+            {
+                kafka.Start();
+                secrets.AddScramUser(kafka);
+            });
+        }
+        await using var pipeline = await Pipeline.StartAsync(settings, kafka);
         var seed = Environment.TickCount;
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / 3_600_000;
         long[] hours = [now, now - 1, 5000, 5001];
@@ -50,8 +59,9 @@ public sealed class OwnKafkaTests
             });
         }
         await reader.StopAsync();
-        await TestContext.Out.WriteLineAsync($"seed {seed}: {load.Poster.Accepted} accepted, {load.Unknown.Count} unknown, {load.Poster.BrokenConnections} broken; {reader.Summary}");
+        await TestContext.Out.WriteLineAsync($"seed {seed}{(secured ? ", SASL_SSL with SCRAM-SHA-512" : "")}: {load.Poster.Accepted} accepted, {load.Unknown.Count} unknown, {load.Poster.BrokenConnections} broken; {reader.Summary}");
         Assert.That(reader.Wrong, Is.Empty, () => pipeline.Logs);
         Assert.That(load.Poster.Accepted, Is.GreaterThan(0));
+        Assert.That(pipeline.Logs, Does.Not.Contain(BrokerSecrets.Password));
     }
 }

@@ -29,7 +29,7 @@ public sealed class Pipeline : IAsyncDisposable
         if (!RedisIsHere()) Assert.Ignore("redis-server is not on the PATH: the pipeline needs it.");
         foreach (var name in (string[])["broker", "redis", "command", "processor", "materializer", "query", "door"]) _ports[name] = FreePort.NextWith(1);
         Bootstrap = cluster?.Bootstrap ?? $"127.0.0.1:{_ports["broker"]}";
-        Archive = $"Data Source={Path.Combine(_folder.FullName, "archive.db")}";
+        Archive = settings?.GetValueOrDefault("Archive__ConnectionString") ?? $"Data Source={Path.Combine(_folder.FullName, "archive.db")}";
         var keyFile = Path.Combine(_folder.FullName, "hash.key");
         File.WriteAllText(keyFile, string.Concat(Enumerable.Repeat("0123456789abcdef", 4)));
 
@@ -66,7 +66,7 @@ public sealed class Pipeline : IAsyncDisposable
 
     public string Bootstrap { get; }
 
-    /// <summary>Connection string of the archive, a SQLite file.</summary>
+    /// <summary>Connection string of the archive: a SQLite file unless the settings name another.</summary>
     public string Archive { get; }
 
     public int RedisPort => _ports["redis"];

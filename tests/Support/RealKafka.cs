@@ -64,6 +64,10 @@ public sealed class RealKafka : IKillable
         return Task.CompletedTask;
     }
 
+    /// <summary>Runs one of Kafka's own tools.</summary>
+    /// <param name="call">Its class and arguments as a shell takes them.</param>
+    public void Tool(string call) => Run($"tool {call}");
+
     /// <summary>kill -9 of one broker, counted from 1.</summary>
     public void Kill(int broker) => Run($"kill {broker}");
 

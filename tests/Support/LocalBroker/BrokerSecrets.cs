@@ -44,11 +44,45 @@ public sealed class BrokerSecrets : IDisposable
     /// <summary>Options that make a broker ask for both.</summary>
     public string[] BrokerOptions => ["--tls-certificate", CertificateFile, "--tls-key", KeyFile, "--sasl-users", UsersFile];
 
+    /// <summary>Settings that make a broker of Apache Kafka ask for both, by PLAIN or SCRAM-SHA-512; brokers know each other by PLAIN.</summary>
+    public string[] KafkaSettings
+    {
+        get
+        {
+            var store = Path.Combine(_folder.FullName, "store.pem");
+            File.WriteAllText(store, File.ReadAllText(KeyFile) + "\n" + File.ReadAllText(CertificateFile) + "\n" + File.ReadAllText(CaFile));
+            const string PlainLogin = "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"broker\" password=\"among brokers\" user_broker=\"among brokers\";";
+            return
+            [
+                // The listener keeps the name that the script of shared/kafka gives it.
+                "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:SASL_SSL", "inter.broker.listener.name=PLAINTEXT",
+                "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512", "sasl.mechanism.inter.broker.protocol=PLAIN", $"listener.name.plaintext.plain.sasl.jaas.config={PlainLogin}",
+                "listener.name.plaintext.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;",
+                "ssl.keystore.type=PEM", $"ssl.keystore.location={store}", "ssl.truststore.type=PEM", $"ssl.truststore.location={CaFile}",
+            ];
+        }
+    }
+
+    /// <summary>Makes a Kafka with <see cref="KafkaSettings"/> know the user by SCRAM-SHA-512.</summary>
+    public void AddScramUser(RealKafka kafka)
+    {
+        var client = Path.Combine(_folder.FullName, "admin.properties");
+        File.WriteAllText(client,
+            $"""
+            security.protocol=SASL_SSL
+            sasl.mechanism=PLAIN
+            sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="broker" password="among brokers";
+            ssl.truststore.type=PEM
+            ssl.truststore.location={CaFile}
+            """);
+        kafka.Tool($"kafka.admin.ConfigCommand --bootstrap-server {kafka.Bootstrap} --command-config {client} --alter --entity-type users --entity-name {User} --add-config 'SCRAM-SHA-512=[password={Password}]'");
+    }
+
     /// <summary>Properties that make a client do both.</summary>
-    public Dictionary<string, string> Client(string password = Password) => new()
+    public Dictionary<string, string> Client(string password = Password, string mechanism = "PLAIN") => new()
     {
         ["security.protocol"] = "SASL_SSL",
-        ["sasl.mechanism"] = "PLAIN",
+        ["sasl.mechanism"] = mechanism,
         ["sasl.username"] = User,
         ["sasl.password"] = password,
         ["ssl.ca.location"] = CaFile,
