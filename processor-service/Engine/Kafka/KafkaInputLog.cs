@@ -130,6 +130,7 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
     {
         if (_closed) return;
         _closed = true;
+        TakeWhatIsGiven();
         // Closing disposes the client, and that waits for every record which is still held.
         EndReading();
         try
@@ -140,6 +141,22 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
         {
             // Only a consumer that failed for good says so again when it is closed.
             _fatal ??= e.Error;
+        }
+    }
+
+    /// <summary>
+    /// librdkafka 2.0.2 ends its part in the group as soon as an assignment is answered while it closes. If that ends just as Confluent's handler asks for the
+    /// rebalance protocol, nobody answers the question and the call never returns. So what waits is taken before.
+    /// </summary>
+    private void TakeWhatIsGiven()
+    {
+        try
+        {
+            Consumer.Consume(TimeSpan.Zero);
+        }
+        catch (KafkaException)
+        {
+            // A consumer that failed for good: closing says so.
         }
     }
 
