@@ -40,8 +40,10 @@ public class Tools {
             System.setErr(capture);
             int code = run(line.split("\t"), capture);
             capture.flush();
-            answers.println(code + " " + written.size());
-            answers.write(written.toByteArray());
+            // Taken once: threads that a tool leaves behind may go on writing.
+            byte[] output = written.toByteArray();
+            answers.println(code + " " + output.length);
+            answers.write(output);
             answers.flush();
         }
     }
