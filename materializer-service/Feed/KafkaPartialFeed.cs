@@ -1,6 +1,5 @@
 using System.Runtime.ExceptionServices;
 using Confluent.Kafka;
-using Tally.Shared.Hosting;
 using Tally.Shared.Kafka;
 
 namespace Tally.MaterializerService.Feed;
@@ -13,7 +12,7 @@ public sealed partial class KafkaPartialFeed : IPartialFeed
     private static readonly TimeSpan SignOfLifeLimit = TimeSpan.FromSeconds(1);
 
     private readonly string _topic;
-    private readonly string _instance;
+    private readonly InstanceFencing _fencing;
     private readonly ILogger _logger;
     private readonly IConsumer<byte[]?, byte[]?> _consumer;
     private readonly IAdminClient _admin;
@@ -25,10 +24,10 @@ public sealed partial class KafkaPartialFeed : IPartialFeed
     private ErrorCode _lastError = ErrorCode.NoError;
     private bool _closed;
 
-    public KafkaPartialFeed(ConsumerConfig config, string topic, string instance, IFeedListener listener, ILogger logger)
+    public KafkaPartialFeed(ConsumerConfig config, string topic, InstanceFencing fencing, IFeedListener listener, ILogger logger)
     {
         _topic = topic;
-        _instance = instance;
+        _fencing = fencing;
         _listener = listener;
         _logger = logger;
         _consumer = new ConsumerBuilder<byte[]?, byte[]?>(config)
@@ -184,9 +183,7 @@ public sealed partial class KafkaPartialFeed : IPartialFeed
     private void ThrowFaults()
     {
         _fault?.Throw();
-        if (_fatal is { Code: ErrorCode.FencedInstanceId })
-            throw new ConfigurationException(
-                $"Another process runs with Materializer:Instance={_instance} and has taken over: give every running instance a name of its own.");
+        if (_fatal is { Code: ErrorCode.FencedInstanceId }) _fencing.Add();
         if (_fatal is { } fatal) throw new FeedLostException($"{fatal.Code} ({fatal.Reason.TrimEnd('.')})");
     }
 

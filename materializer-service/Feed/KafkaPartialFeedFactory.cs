@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Confluent.Kafka;
 using Microsoft.Extensions.Options;
 using Tally.MaterializerService.Sinks;
@@ -11,6 +12,7 @@ public sealed class KafkaPartialFeedFactory(
     : IPartialFeedFactory
 {
     private readonly MaterializerOptions _options = options.Value;
+    private readonly ConcurrentDictionary<string, InstanceFencing> _fencings = new();
 
     public string Topic => topic;
 
@@ -36,6 +38,10 @@ public sealed class KafkaPartialFeedFactory(
         config.EnableAutoOffsetStore = false;
         config.EnablePartitionEof = false;
         config.AllowAutoCreateTopics = false;
-        return new KafkaPartialFeed(config, Topic, _options.Instance, listener, logger);
+        return new KafkaPartialFeed(config, Topic, Fencing(group), listener, logger);
     }
+
+    /// <summary>Outlives the group's consumers, each of which is fenced at most once.</summary>
+    private InstanceFencing Fencing(string group) =>
+        _fencings.GetOrAdd(group, _ => new InstanceFencing("Materializer:Instance", _options.Instance, TimeProvider.System));
 }

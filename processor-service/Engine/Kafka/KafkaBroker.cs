@@ -19,6 +19,9 @@ public sealed class KafkaBroker(
 
     private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(3);
 
+    /// <summary>Outlives the sessions, each of which is fenced at most once.</summary>
+    private readonly InstanceFencing _fencing = new("Processor:Instance", options.Instance, clock);
+
     private IConsumer<Ignore, Ignore>? _probe;
 
     public int? CountPartitions(string topic)
@@ -59,12 +62,12 @@ public sealed class KafkaBroker(
         config.HeartbeatIntervalMs = (int)options.SessionTimeout.TotalMilliseconds / 12;
         config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.Range;
         Tune(config);
-        if (ownedThrough is null) return new KafkaInputLog(config, topic, options.Instance, listener, logger);
+        if (ownedThrough is null) return new KafkaInputLog(config, topic, _fencing, listener, logger);
 
         var whole = KafkaClientConfig.Consumer(kafka, ClientId("whole-input"), options.Group);
         Tune(whole);
         return new KafkaWholeInputLog(
-            owner => new KafkaInputLog(config, ownedThrough, options.Instance, owner, logger), topic,
+            owner => new KafkaInputLog(config, ownedThrough, _fencing, owner, logger), topic,
             CountPartitions(topic) ?? throw new BrokerAwayException($"Topic {topic} is not there."), listener,
             from => new KafkaReplayLog(whole, topic, from, logger), clock);
     }

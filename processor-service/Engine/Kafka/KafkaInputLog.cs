@@ -1,7 +1,6 @@
 using System.Runtime.ExceptionServices;
 using Confluent.Kafka;
 using Tally.ProcessorService.Engine.Broker;
-using Tally.Shared.Hosting;
 using Tally.Shared.Kafka;
 
 namespace Tally.ProcessorService.Engine.Kafka;
@@ -16,18 +15,19 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
     private static readonly TimeSpan TwinJoinsWithin = TimeSpan.FromSeconds(3);
 
     private readonly string _topic;
-    private readonly string _instance;
+    private readonly InstanceFencing _fencing;
     private IAssignmentListener? _listener;
     private ExceptionDispatchInfo? _fault;
     private Error? _fatal;
     private List<TopicPartition> _unread = [];
     private bool _closed;
+    private bool _replaced;
 
-    public KafkaInputLog(ConsumerConfig config, string topic, string instance, IAssignmentListener listener, ILogger logger)
+    public KafkaInputLog(ConsumerConfig config, string topic, InstanceFencing fencing, IAssignmentListener listener, ILogger logger)
         : base(topic)
     {
         _topic = topic;
-        _instance = instance;
+        _fencing = fencing;
         _listener = listener;
         Consumer = new ConsumerBuilder<Ignore, Ignore>(config)
             .SetLogHandler((_, line) => KafkaClientLog.Take(logger, line))
@@ -202,9 +202,9 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
 
     private void ThrowIfReplaced()
     {
-        if (_fatal is { Code: ErrorCode.FencedInstanceId })
-            throw new ConfigurationException(
-                $"Another process runs with Processor:Instance={_instance} and has taken over: give every running instance a name of its own.");
+        if (_replaced || _fatal is not { Code: ErrorCode.FencedInstanceId }) return;
+        _replaced = true;
+        _fencing.Add();
     }
 
     private static int[] Numbers(IEnumerable<TopicPartition> partitions) => [.. partitions.Select(p => p.Partition.Value)];

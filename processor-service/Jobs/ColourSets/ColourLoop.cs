@@ -16,6 +16,7 @@ public sealed partial class ColourLoop(
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private readonly TimeProvider _clock = clock;
+    private readonly InstanceFencing _fencing = new("Processor:Instance", options.Instance, clock);
 
     protected override void Run(CancellationToken stopping)
     {
@@ -27,6 +28,7 @@ public sealed partial class ColourLoop(
             }
             catch (KafkaException e)
             {
+                if (e.Error.Code == ErrorCode.FencedInstanceId) _fencing.Add();
                 Lost(logger, e.Error.Code, e.Error.Reason);
             }
             catch (SessionEndException e)

@@ -114,6 +114,20 @@ public sealed class SinksOnKafkaTests
     }
 
     [Test]
+    public async Task Fenced_once_by_a_member_that_goes_away_a_sink_joins_anew_and_writes_on()
+    {
+        var sinks = await RunAsync("1");
+        Commit();
+        await HoldsAsync();
+
+        await PassingMember.JoinAsync(_broker.BootstrapServers, "redis", "1", Topic);
+
+        Commit();
+        await HoldsAsync();
+        Assert.That(sinks.Life.Stopped.IsCompleted, Is.False);
+    }
+
+    [Test]
     public async Task A_sink_is_ready_only_while_Kafka_answers()
     {
         var sinks = await RunAsync("1");

@@ -100,6 +100,39 @@ public sealed class EngineTests
     }
 
     [Test]
+    public async Task Fenced_once_by_a_member_that_goes_away_it_joins_anew_and_counts_on()
+    {
+        await using var engine = new RunningEngine(_topics.Kafka);
+        _topics.Produce(new Random(5), 2_000);
+        _topics.ReadHoursWhenAllIsCounted();
+
+        await PassingMember.JoinAsync(_broker.BootstrapServers, new ProcessorOptions().Group, "1", _topics.Kafka.Topics.Events);
+
+        _topics.Produce(new Random(6), 2_000);
+        Assert.That(_topics.ReadHoursWhenAllIsCounted(), Is.EqualTo(_topics.Oracle.Hours));
+        Assert.That(engine.Faults, Is.Positive);
+    }
+
+    [Test]
+    public async Task Of_two_processes_with_one_name_one_ends_with_a_sentence_and_the_other_counts()
+    {
+        await using var first = new RunningEngine(_topics.Kafka);
+        _topics.Produce(new Random(7), 2_000);
+        _topics.ReadHoursWhenAllIsCounted();
+
+        await using var second = new RunningEngine(_topics.Kafka);
+
+        var ended = await Task.WhenAny(first.Ended, second.Ended).WaitAsync(TimeSpan.FromSeconds(60));
+        var refusal = Assert.ThrowsAsync<ConfigurationException>(() => ended);
+        _topics.Produce(new Random(8), 2_000);
+        Assert.Multiple(() =>
+        {
+            Assert.That(refusal!.Message, Is.EqualTo("Another process runs with Processor:Instance=1 and has taken over: give every running instance a name of its own."));
+            Assert.That(_topics.ReadHoursWhenAllIsCounted(), Is.EqualTo(_topics.Oracle.Hours));
+        });
+    }
+
+    [Test]
     public async Task An_idle_topic_says_again_and_again_that_its_zeros_are_current()
     {
         var before = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
