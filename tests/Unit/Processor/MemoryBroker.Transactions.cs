@@ -14,6 +14,8 @@ public sealed partial class MemoryBroker
         private long _begun;
         private bool _fenced;
 
+        public IReadOnlyList<Entry> Opened => _open;
+
         public void Begin()
         {
             Check("begin");

@@ -60,6 +60,10 @@ public sealed partial class MemoryBroker(int partitions, ManualClock clock) : IB
 
     public IEnumerable<Entry> Committed(string topic, int partition) => Log(topic, partition).Where(e => e.State == State.Committed);
 
+    /// <summary>Whether a process has written to a partition in a transaction that is still open.</summary>
+    public bool HasOpen(string process, string topic, int partition) =>
+        _owners.TryGetValue(process, out var transactions) && transactions.Opened.Any(Log(topic, partition).Contains);
+
     public void Append(string topic, int partition, byte[]? key, byte[]? value, Headers headers) =>
         Log(topic, partition).Add(new Entry(key, value, headers, clock.NowMs));
 

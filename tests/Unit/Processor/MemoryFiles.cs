@@ -14,6 +14,9 @@ public sealed class MemoryFiles : IStateFiles
     /// <summary>Called before each step by its name; what it throws is the fault.</summary>
     public Action<string> Step { get; set; } = _ => { };
 
+    /// <summary>Called with the new path of each file that got its name.</summary>
+    public Action<string> Renamed { get; set; } = _ => { };
+
     public IEnumerable<string> Paths => _files.Keys;
 
     public long Bytes => _files.Values.Sum(file => file.Bytes.Count);
@@ -75,6 +78,7 @@ public sealed class MemoryFiles : IStateFiles
         Step("rename");
         if (!_files.Remove(from, out var file)) throw new FileNotFoundException("no such file", from);
         _files[to] = file;
+        Renamed(to);
     }
 
     public void Delete(string path)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Tally.ProcessorService.Engine;
@@ -23,10 +24,16 @@ public sealed class Simulation : IDisposable
     /// <summary>Those of the generation that runs.</summary>
     public TopicNames Names => Topics.OfGeneration(Options.Generation);
 
+    private const string OwnStore = "sim";
+
     private StateStore? _store;
     private StateStore? _otherStore;
 
-    public Simulation() => Broker = new MemoryBroker(Partitions, Clock);
+    public Simulation()
+    {
+        Broker = new MemoryBroker(Partitions, Clock);
+        Files.Renamed = CheckSnapshot;
+    }
 
     public ManualClock Clock { get; } = new();
     public MemoryBroker Broker { get; }
@@ -38,6 +45,9 @@ public sealed class Simulation : IDisposable
     public StateOptions? State { get; set; }
 
     public StateStore? Store => _store;
+
+    /// <summary>Snapshots that were written.</summary>
+    public int Snapshots { get; private set; }
 
     /// <summary>Records written to the input.</summary>
     public int Produced { get; private set; }
@@ -76,7 +86,7 @@ public sealed class Simulation : IDisposable
             whenIdle?.Invoke();
             if (Clock.GetUtcNow() >= until) stop.Cancel();
         };
-        if (State is not null) _store ??= NewStore("sim");
+        if (State is not null) _store ??= NewStore(OwnStore);
         var session = NewSession(_store, hasher, Status = new EngineStatus(Clock));
         try
         {
@@ -116,6 +126,16 @@ public sealed class Simulation : IDisposable
         {
             (Broker.Idle, Broker.Gives, Broker.Rebalances, Broker.Process) = (idle, gives, rebalances, process);
         }
+    }
+
+    /// <summary>A snapshot never holds what its own process has in an open transaction.</summary>
+    private void CheckSnapshot(string path)
+    {
+        if (Path.GetFileName(path) != Snapshot.FileName) return;
+        Snapshots++;
+        var folders = path.Split(Path.DirectorySeparatorChar);
+        var (process, partition) = (folders[^4] == OwnStore ? "a" : "b", int.Parse(folders[^2]["partition-".Length..], CultureInfo.InvariantCulture));
+        Assert.That(Broker.HasOpen(process, Names.Changelog, partition), Is.False, $"{path} was written while a transaction on its partition was open");
     }
 
     private StateStore NewStore(string name) => new(State!, name, Files, new InlineWorker(), Clock, NullLogger.Instance, leafHashes: 16);
