@@ -14,6 +14,9 @@ public static partial class KafkaRefusal
     private const string Certificate = "The certificate of Kafka is not trusted: set Kafka:Client:ssl.ca.location to the CA that signed it.";
     private const string Handshake = "No TLS connection to Kafka comes about: check Kafka:Client:security.protocol and the listener's port.";
 
+    /// <summary>The first librdkafka whose SCRAM Kafka 4 takes: older ones send a nonce that it refuses as a wrong password.</summary>
+    public const int FirstWithScram = 0x02_06_01_ff;
+
     // The client repeats an identical error every half minute only.
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(35);
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
@@ -32,6 +35,14 @@ public static partial class KafkaRefusal
         }
     }
 
+    /// <summary>What a refused login means.</summary>
+    /// <param name="reason">The broker's own words; they name the mechanism.</param>
+    /// <param name="version">Of librdkafka, as in <see cref="Library.Version"/>.</param>
+    internal static string LoginSentence(string reason, int version) =>
+        reason.Contains("SCRAM", StringComparison.Ordinal) && version < FirstWithScram
+            ? $"{Login} librdkafka {version >> 24}.{(version >> 16) & 0xff}.{(version >> 8) & 0xff} cannot log in to Kafka 4 by SCRAM, 2.6.1 and newer can: use PLAIN over TLS here."
+            : Login;
+
     /// <summary>True when the error is such a refusal, or follows from one, and needs no line of its own.</summary>
     internal static bool Covers(ILogger logger, Error error)
     {
@@ -46,7 +57,7 @@ public static partial class KafkaRefusal
     {
         if (line.Message.Contains("brokers are down", StringComparison.Ordinal)) return Now is not null;
         if (line.Message.Contains("SASL authentication error", StringComparison.Ordinal))
-            Tell(logger, Login);
+            Tell(logger, LoginSentence(line.Message, Library.Version));
         else if (line.Message.Contains("SSL handshake failed", StringComparison.Ordinal))
             Tell(logger, line.Message.Contains("certificate", StringComparison.Ordinal) ? Certificate : Handshake);
         else
@@ -68,7 +79,7 @@ public static partial class KafkaRefusal
 
     private static string? Sentence(Error error) => error.Code switch
     {
-        ErrorCode.Local_Authentication or ErrorCode.SaslAuthenticationFailed => Login,
+        ErrorCode.Local_Authentication or ErrorCode.SaslAuthenticationFailed => LoginSentence(error.Reason, Library.Version),
         ErrorCode.Local_Ssl when error.Reason.Contains("certificate", StringComparison.Ordinal) => Certificate,
         ErrorCode.Local_Ssl => Handshake,
         _ => null,

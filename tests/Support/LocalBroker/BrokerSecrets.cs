@@ -51,7 +51,7 @@ public sealed class BrokerSecrets : IDisposable
         {
             var store = Path.Combine(_folder.FullName, "store.pem");
             File.WriteAllText(store, File.ReadAllText(KeyFile) + "\n" + File.ReadAllText(CertificateFile) + "\n" + File.ReadAllText(CaFile));
-            const string PlainLogin = "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"broker\" password=\"among brokers\" user_broker=\"among brokers\";";
+            const string PlainLogin = "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"broker\" password=\"among brokers\" user_broker=\"among brokers\" user_" + User + "=\"" + Password + "\";";
             return
             [
                 // The listener keeps the name that the script of shared/kafka gives it.
