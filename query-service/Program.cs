@@ -28,6 +28,7 @@ return await ServiceRun.RunAsync("query-service", () =>
     builder.Services.AddArchive();
     builder.AddReading();
     builder.AddRanges();
+    builder.AddRangeWarmUp();
     builder.AddFlows();
     builder.AddFrames();
     builder.AddColours();

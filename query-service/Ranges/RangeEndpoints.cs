@@ -34,6 +34,8 @@ public static class RangeEndpoints
         return builder;
     }
 
+    public static void AddRangeWarmUp(this WebApplicationBuilder builder) => builder.Services.AddHostedService<RangeWarmUp>();
+
     public static void MapRanges(this IEndpointRouteBuilder routes) => routes.Map(Path, GetRange);
 
     private static async Task GetRange(
@@ -87,7 +89,7 @@ public static class RangeEndpoints
         if (HttpMethods.IsHead(context.Request.Method)) return;
         try
         {
-            await WriteAsync(context, reader, request, begin, pages);
+            await RangeAnswer.WriteAsync(response.BodyWriter, reader, request, begin, pages, context.RequestAborted);
         }
         catch (Exception) when (!context.RequestAborted.IsCancellationRequested)
         {
@@ -106,22 +108,5 @@ public static class RangeEndpoints
         {
             return false;
         }
-    }
-
-    private static async Task WriteAsync(
-        HttpContext context, RangeReader reader, RangeRequest request, RangeBegin begin, IAsyncEnumerator<(SpanRun Run, IReadOnlyList<SpanCounts> Counts)> pages)
-    {
-        using var json = new RangeJson(context.Response.BodyWriter, request);
-        var total = new RangeTotal();
-        json.Begin();
-        do
-        {
-            json.Add(pages.Current.Run, pages.Current.Counts, total);
-            await json.FlushAsync(context.RequestAborted);
-        }
-        while (await pages.MoveNextAsync());
-        if (!total.IsExact)
-            await foreach (var sketch in reader.SketchesAsync(begin, request.Range, context.RequestAborted)) total.Add(sketch);
-        json.End(total);
     }
 }

@@ -1,0 +1,47 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Tally.QueryService.Ranges;
+using Tally.QueryService.Reading;
+using Tally.Tests.Support;
+
+namespace Tally.Tests.Unit.Query.Ranges;
+
+/// <summary>The range that is read before anybody asks for one.</summary>
+public sealed class RangeWarmUpTests
+{
+    private readonly ManualTimeProvider _clock = new();
+
+    [Test]
+    public async Task Two_years_are_read_as_soon_as_the_archive_answers()
+    {
+        var away = true;
+        var ranges = new FakeRanges { Step = _ => away ? throw new TimeoutException("not there yet") : Task.CompletedTask };
+        ranges.Add(_clock.NowMs / 3_600_000, 1, click: true);
+        using var reader = Reader(ranges);
+        using var warmUp = new RangeWarmUp(ranges, reader, _clock);
+        await warmUp.StartAsync(CancellationToken.None);
+        await Eventually.HoldsAsync("it waits to ask again", TimeSpan.FromSeconds(10), () => Task.FromResult(_clock.Waiting > 0));
+        Assert.That(ranges.Reads, Is.Zero);
+
+        away = false;
+        _clock.Advance(TimeSpan.FromSeconds(1));
+
+        await warmUp.ExecuteTask!.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.That(ranges.Reads, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task It_ends_with_the_service_although_the_archive_never_answers()
+    {
+        var ranges = new FakeRanges { Step = _ => throw new TimeoutException("away") };
+        using var reader = Reader(ranges);
+        using var warmUp = new RangeWarmUp(ranges, reader, _clock);
+        await warmUp.StartAsync(CancellationToken.None);
+        await Eventually.HoldsAsync("it waits to ask again", TimeSpan.FromSeconds(10), () => Task.FromResult(_clock.Waiting > 0));
+        await warmUp.StopAsync(CancellationToken.None);
+        Assert.That(warmUp.ExecuteTask!.IsCompletedSuccessfully);
+    }
+
+    private RangeReader Reader(FakeRanges ranges) =>
+        new(ranges, Options.Create(new RangeOptions()), Options.Create(new QueryOptions()), _clock, NullLogger<RangeReader>.Instance);
+}
