@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo frames-stdin watch-frames frames-reset feed-flows feed-colours feed-frames chaos-flows chaos-colours chaos-reads chaos-backlog chaos-overload chaos-kafka bench-reads test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes rebuild bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin watch-frames frames-reset feed-flows feed-colours feed-frames chaos-flows chaos-colours chaos-reads chaos-backlog chaos-overload chaos-kafka bench-reads bench-staleness test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes rebuild bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -78,6 +78,9 @@ chaos-overload: ## 2 and 10 times the requests a second both HTTP services can a
 
 bench-reads: ## GETs from memory, Redis, archive, caches of clients and of nginx, and a refill of 10,000 hours (SECONDS_EACH=3; needs wrk)
 	@bench/reads.sh
+
+bench-staleness: ## by how much a number is older in each cache than in Redis (PROBES=400 MAX_AGE=5)
+	@bench/staleness.sh
 
 chaos-kafka: ## the whole on three brokers of Apache Kafka, six partitions kept by all of them, each killed once under load
 	@OWN_KAFKA=3 HANG_TIMEOUT=10m SUITES=EndToEnd FILTER=OwnKafkaTests deploy/test.sh; code=$$?; grep -E '^ *seed' artifacts/test-logs/EndToEnd.log; exit $$code
