@@ -6,8 +6,8 @@ namespace Tally.ProcessorService.Engine;
 /// </summary>
 public sealed class CommitPacing(ProcessorOptions options)
 {
-    /// <param name="sinceFirst">Time since the first event that is not committed yet.</param>
-    /// <param name="records">Events not committed yet.</param>
+    /// <param name="sinceFirst">Time since the first event that no commit holds yet.</param>
+    /// <param name="records">Events that no commit holds yet.</param>
     /// <param name="drained">Nothing more was waiting at the last look.</param>
     public bool IsDue(TimeSpan sinceFirst, int records, bool drained)
     {
@@ -17,8 +17,8 @@ public sealed class CommitPacing(ProcessorOptions options)
     }
 
     /// <summary>How long the reader may wait for the next event.</summary>
-    /// <param name="sinceFirst">Time since the first event that is not committed yet.</param>
-    /// <param name="records">Events not committed yet.</param>
+    /// <param name="sinceFirst">Time since the first event that no commit holds yet.</param>
+    /// <param name="records">Events that no commit holds yet.</param>
     /// <param name="behind">Nothing was waiting in the middle of a backlog: the commit waits for more, and so may the reader.</param>
     /// <param name="untilHeartbeat">Time until an idle partition speaks.</param>
     public TimeSpan Wait(TimeSpan sinceFirst, int records, bool behind, TimeSpan untilHeartbeat)

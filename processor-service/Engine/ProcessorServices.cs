@@ -73,7 +73,7 @@ public static class ProcessorServices
     private static FlowsJob Flows(IServiceProvider provider)
     {
         var (options, state) = (Options<ProcessorOptions>(provider).For("flows"), Options<StateOptions>(provider));
-        var folder = state.Directory.Length == 0 ? Directory.CreateTempSubdirectory("tally-flows-").FullName : Path.Combine(state.Directory, $"flows-{options.Instance}");
+        var folder = state.Directory.Length == 0 ? null : Path.Combine(state.Directory, $"flows-{options.Instance}");
         return new(Options<KafkaOptions>(provider).Topics, Options<FlowsOptions>(provider), options.Generation, folder, provider.GetRequiredService<TimeProvider>());
     }
 

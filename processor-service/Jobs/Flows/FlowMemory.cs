@@ -5,13 +5,13 @@ namespace Tally.ProcessorService.Jobs.Flows;
 /// to all the time stays, so a single commit's hours may be more than there is memory for.
 /// </summary>
 /// <param name="most">Bytes, about.</param>
-/// <param name="files">Where hours rest.</param>
-public sealed class FlowMemory(long most, FlowFiles files)
+/// <param name="files">Where hours rest; without them all stay in memory, whatever they take.</param>
+public sealed class FlowMemory(long most, FlowFiles? files)
 {
     private readonly List<FlowSums> _partitions = [];
     private long _uses;
 
-    public FlowFiles Files => files;
+    public FlowFiles Files => files ?? throw new InvalidOperationException("There is no folder for sums of flows.");
 
     /// <summary>Bytes in use.</summary>
     public long Used { get; set; }
@@ -24,7 +24,7 @@ public sealed class FlowMemory(long most, FlowFiles files)
 
     public void MakeRoom()
     {
-        if (Used <= most) return;
+        if (files is null || Used <= most) return;
         foreach (var hour in _partitions.SelectMany(partition => partition.Held).Where(hour => !hour.Touched).OrderBy(hour => hour.LastUse).ToArray())
         {
             if (Used <= most / 8 * 7) return;

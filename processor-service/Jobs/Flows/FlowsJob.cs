@@ -7,9 +7,9 @@ namespace Tally.ProcessorService.Jobs.Flows;
 /// <param name="topics">Their names.</param>
 /// <param name="options">Section Flows.</param>
 /// <param name="generation">Of the counting.</param>
-/// <param name="folder">Where hours rest that memory has no room for; emptied with the first task.</param>
+/// <param name="folder">Where hours rest that memory has no room for; emptied with the first task. Null keeps all in memory.</param>
 /// <param name="clock">Bounds the times of records.</param>
-public sealed class FlowsJob(TopicNames topics, FlowsOptions options, int generation, string folder, TimeProvider clock) : IJob
+public sealed class FlowsJob(TopicNames topics, FlowsOptions options, int generation, string? folder, TimeProvider clock) : IJob
 {
     private FlowMemory? _memory;
 
@@ -22,7 +22,7 @@ public sealed class FlowsJob(TopicNames topics, FlowsOptions options, int genera
 
     public IJobTask CreateTask(int partition, int partitionCount)
     {
-        _memory ??= new FlowMemory(options.SumBytes, new FlowFiles(folder));
+        _memory ??= new FlowMemory(options.SumBytes, folder is null ? null : new FlowFiles(folder));
         return new FlowsTask(generation, options.RememberKeys, _memory, clock);
     }
 }

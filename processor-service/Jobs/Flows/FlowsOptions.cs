@@ -11,7 +11,7 @@ public sealed class FlowsOptions
     [Range(typeof(TimeSpan), "00:00:01", "365.00:00:00", ErrorMessage = "Flows:RememberKeys must be from 1 second to 365 days.")]
     public TimeSpan RememberKeys { get; set; } = TimeSpan.FromHours(24);
 
-    /// <summary>Bytes of memory for the sums of all partitions, about; beyond it the hours used longest ago rest on disk. One sum takes about 180.</summary>
+    /// <summary>Bytes of memory for the sums of all partitions, about; beyond it the hours used longest ago rest on disk, in a folder of <c>State:Directory</c> if that is not empty. One sum takes about 180.</summary>
     [Range(1 << 20, 1L << 40, ErrorMessage = "Flows:SumBytes must be from 1048576 to 1099511627776.")]
     public long SumBytes { get; set; } = 256L << 20;
 }

@@ -17,7 +17,7 @@ internal unsafe ref struct JsonSkimmer(byte* at, byte* end)
     /// <summary>Where reading has come.</summary>
     public readonly byte* At => _at;
 
-    /// <summary>What comes next; 0 at the end, which no JSON holds outside of nothing.</summary>
+    /// <summary>What comes next; 0 at the end, and a 0 that is in the data is no JSON either.</summary>
     public readonly byte Next => _at < end ? *_at : (byte)0;
 
     /// <summary>Everything was read.</summary>

@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
-using Confluent.Kafka;
 using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
 
@@ -23,9 +21,10 @@ public sealed class ColourAgeingTests
             // The fewer come, the smaller the part they may take: something has to go.
             ["ColourSets__MemoryShare"] = Events < 5_000_000 ? "0.01" : "0.25",
         });
+        var colours = new ColourCalls(pipeline);
         var began = Stopwatch.GetTimestamp();
-        Send(pipeline);
-        var stats = await ReadAsync(pipeline);
+        colours.Send(Values());
+        var stats = await ReadAsync(colours);
         await TestContext.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
             $"{Events} events in {Stopwatch.GetElapsedTime(began).TotalSeconds:F1} s, sending included; at most {ProcessMemory.Peak(pipeline.Processor) / 1024} MiB resident; {stats.GetRawText()}"));
         var held = stats.GetProperty("events_held").EnumerateObject().Sum(c => c.Value.GetInt64());
@@ -43,7 +42,7 @@ public sealed class ColourAgeingTests
         await Task.Delay(TimeSpan.FromSeconds(2));
         await pipeline.Processor.KillAsync();
         pipeline.Processor.Start();
-        var again = await ReadAsync(pipeline);
+        var again = await ReadAsync(colours);
         Assert.Multiple(() =>
         {
             foreach (var name in (string[])["valid_sets", "events_held", "events_read", "events_aged_out"])
@@ -59,40 +58,14 @@ public sealed class ColourAgeingTests
         return outcomes.GetProperty("read").GetInt64() == Events && outcomes.GetProperty("counted").GetInt64() == held && outcomes.GetProperty("aged_out").GetInt64() == Events - held;
     });
 
-    private static async Task<JsonElement> ReadAsync(Pipeline pipeline)
-    {
-        JsonElement stats = default;
-        await Eventually.HoldsAsync($"{Events} events are read", TimeSpan.FromSeconds(300), async () =>
-        {
-            using var answer = await pipeline.Http.GetAsync(pipeline.QueryAt("/events/get-stats"));
-            if (!answer.IsSuccessStatusCode) return false;
-            stats = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
-            return stats.GetProperty("events_read").GetInt64() == Events;
-        });
-        return stats;
-    }
+    private static Task<JsonElement> ReadAsync(ColourCalls colours) =>
+        colours.StatsAsync($"{Events} events are read", TimeSpan.FromSeconds(300), stats => ColourCalls.Number(stats, "events_read") == Events);
 
-    private static void Send(Pipeline pipeline)
+    /// <summary>Wide apart, so that each takes several bytes.</summary>
+    private static IEnumerable<string> Values()
     {
-        using var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = pipeline.Bootstrap, LingerMs = 20, QueueBufferingMaxKbytes = 65_536 }).Build();
         var random = new Random(1);
         for (var n = 0; n < Events; n++)
-        {
-            // Wide apart, so that each takes several bytes.
-            var value = string.Create(CultureInfo.InvariantCulture, $"{"RGB"[random.Next(3)]}_{(n * 500_000_000_000L) + random.NextInt64(500_000_000_000)}");
-            while (true)
-            {
-                try
-                {
-                    producer.Produce(new TopicPartition("events", n % 3), new Message<Null, byte[]> { Value = Encoding.ASCII.GetBytes(value) });
-                    break;
-                }
-                catch (ProduceException<Null, byte[]> e) when (e.Error.Code == ErrorCode.Local_QueueFull)
-                {
-                    producer.Poll(TimeSpan.FromMilliseconds(20));
-                }
-            }
-        }
-        Assert.That(producer.Flush(TimeSpan.FromSeconds(60)), Is.Zero);
+            yield return string.Create(CultureInfo.InvariantCulture, $"{"RGB"[random.Next(3)]}_{(n * 500_000_000_000L) + random.NextInt64(500_000_000_000)}");
     }
 }

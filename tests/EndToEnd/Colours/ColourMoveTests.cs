@@ -1,7 +1,5 @@
 using System.Net;
-using System.Text;
 using System.Text.Json;
-using Confluent.Kafka;
 using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
 
@@ -22,12 +20,13 @@ public sealed class ColourMoveTests
             ["Colours__Processors"] = $"{pipeline.At("processor", "").ToString().TrimEnd('/')},{second.ToString().TrimEnd('/')}",
         });
         query.Start();
-        Send(pipeline, 30_000);
-        var before = await StatsAsync(pipeline, []);
+        var colours = new ColourCalls(pipeline);
+        colours.Send(Enumerable.Range(0, 30_000).Select(n => $"{"RGB"[n % 3]}_{n}"));
+        var before = await StatsAsync(colours, []);
 
         await pipeline.Processor.KillAsync();
         var refusals = new List<(HttpStatusCode, TimeSpan?)>();
-        var after = await StatsAsync(pipeline, refusals);
+        var after = await StatsAsync(colours, refusals);
         Assert.Multiple(() =>
         {
             Assert.That(refusals, Is.Not.Empty, "the first owner's place was taken before anybody looked");
@@ -36,30 +35,13 @@ public sealed class ColourMoveTests
         });
     }
 
-    private static void Send(Pipeline pipeline, int events)
+    /// <returns>Sets, events read and aged out once all are read.</returns>
+    private static async Task<(long Sets, long Read, long AgedOut)> StatsAsync(ColourCalls colours, List<(HttpStatusCode, TimeSpan?)> refusals)
     {
-        using var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = pipeline.Bootstrap, LingerMs = 5 }).Build();
-        for (var n = 0; n < events; n++)
-            producer.Produce(new TopicPartition("events", n % 3), new Message<Null, byte[]> { Value = Encoding.ASCII.GetBytes($"{"RGB"[n % 3]}_{n}") });
-        Assert.That(producer.Flush(TimeSpan.FromSeconds(30)), Is.Zero);
+        var stats = await colours.StatsAsync("all sets are there", TimeSpan.FromSeconds(60), s => Counts(s) is { Sets: 10_000, Read: 30_000 }, refusals);
+        return Counts(stats);
     }
 
-    /// <returns>Sets, events read and aged out once all are read.</returns>
-    private static async Task<(long Sets, long Read, long AgedOut)> StatsAsync(Pipeline pipeline, List<(HttpStatusCode, TimeSpan?)> refusals)
-    {
-        var found = (Sets: 0L, Read: 0L, AgedOut: 0L);
-        await Eventually.HoldsAsync("all sets are there", TimeSpan.FromSeconds(60), async () =>
-        {
-            using var answer = await pipeline.Http.GetAsync(pipeline.QueryAt("/events/get-stats"));
-            if (!answer.IsSuccessStatusCode)
-            {
-                refusals.Add((answer.StatusCode, answer.Headers.RetryAfter?.Delta));
-                return false;
-            }
-            var stats = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
-            found = (stats.GetProperty("valid_sets").GetInt64(), stats.GetProperty("events_read").GetInt64(), stats.GetProperty("events_aged_out").GetInt64());
-            return found is { Sets: 10_000, Read: 30_000 };
-        });
-        return found;
-    }
+    private static (long Sets, long Read, long AgedOut) Counts(JsonElement stats) =>
+        (ColourCalls.Number(stats, "valid_sets"), ColourCalls.Number(stats, "events_read"), ColourCalls.Number(stats, "events_aged_out"));
 }

@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Net;
-using System.Text;
 using System.Text.Json;
-using Confluent.Kafka;
 using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
 
@@ -12,12 +10,14 @@ namespace Tally.Tests.EndToEnd.Colours;
 public sealed class ColoursTests
 {
     private Pipeline _pipeline = null!;
+    private ColourCalls _colours = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync()
     {
         if (!NativeKafkaForTests.TryLoad()) Assert.Ignore("librdkafka is not installed.");
         _pipeline = await Pipeline.StartAsync();
+        _colours = new ColourCalls(_pipeline);
     }
 
     [OneTimeTearDown]
@@ -26,17 +26,17 @@ public sealed class ColoursTests
     [Test, Order(1)]
     public async Task Sets_are_found_whatever_stream_carries_which_colour_and_in_any_order()
     {
-        Send("B_30", "G_20", "R_10", "R_40", "G_50", "G_15", "B_45", "R_35", "nonsense", "B_7");
-        var stats = await StatsAsync(s => Number(s, "events_read") == 9);
+        _colours.Send("B_30", "G_20", "R_10", "R_40", "G_50", "G_15", "B_45", "R_35", "nonsense", "B_7");
+        var stats = await StatsAsync(s => ColourCalls.Number(s, "events_read") == 9);
         Assert.Multiple(() =>
         {
             // 10-15-30 or 10-20-30, and 35 or 40 has no green before 45: only one set.
-            Assert.That(Number(stats, "valid_sets"), Is.EqualTo(1));
-            Assert.That(Number(stats, "events_dead_lettered"), Is.EqualTo(1));
+            Assert.That(ColourCalls.Number(stats, "valid_sets"), Is.EqualTo(1));
+            Assert.That(ColourCalls.Number(stats, "events_dead_lettered"), Is.EqualTo(1));
             Assert.That(stats.GetProperty("events_held").GetProperty("r").GetInt64(), Is.EqualTo(3));
         });
-        Send("G_41", "B_60");
-        await StatsAsync(s => Number(s, "valid_sets") == 3);
+        _colours.Send("G_41", "B_60");
+        await StatsAsync(s => ColourCalls.Number(s, "valid_sets") == 3);
         await Eventually.HoldsAsync("the metrics tell what was counted and what not", TimeSpan.FromSeconds(20), async () =>
         {
             var metrics = (await _pipeline.Http.GetStringAsync(_pipeline.At("processor", "/metrics"))).Split('\n');
@@ -57,46 +57,25 @@ public sealed class ColoursTests
     [Test, Order(3)]
     public async Task After_a_kill_9_the_held_events_come_back_from_the_topic()
     {
-        Send([.. Enumerable.Range(0, 90_000).Select(n => $"{"RGB"[n % 3]}_{1_000_000 + n}")]);
-        await StatsAsync(s => Number(s, "valid_sets") == 30_003);
+        _colours.Send([.. Enumerable.Range(0, 90_000).Select(n => $"{"RGB"[n % 3]}_{1_000_000 + n}")]);
+        await StatsAsync(s => ColourCalls.Number(s, "valid_sets") == 30_003);
         var before = await SetsAsync("");
         await _pipeline.Processor.KillAsync();
         using (var away = await _pipeline.Http.GetAsync(_pipeline.QueryAt("/events/get-stats")))
             Assert.That((away.StatusCode, away.Headers.RetryAfter?.Delta), Is.EqualTo((HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(1))));
         _pipeline.Processor.Start();
-        var stats = await StatsAsync(s => Number(s, "valid_sets") == 30_003);
+        var stats = await StatsAsync(s => ColourCalls.Number(s, "valid_sets") == 30_003);
         Assert.Multiple(() =>
         {
-            Assert.That(Number(stats, "events_read"), Is.EqualTo(90_011));
-            Assert.That(Number(stats, "events_dead_lettered"), Is.EqualTo(1));
-            Assert.That(Number(stats, "events_aged_out"), Is.Zero);
+            Assert.That(ColourCalls.Number(stats, "events_read"), Is.EqualTo(90_011));
+            Assert.That(ColourCalls.Number(stats, "events_dead_lettered"), Is.EqualTo(1));
+            Assert.That(ColourCalls.Number(stats, "events_aged_out"), Is.Zero);
             Assert.That(stats.GetProperty("segments").GetProperty("retired").GetInt64(), Is.GreaterThanOrEqualTo(2));
         });
         Assert.That(await SetsAsync(""), Is.EqualTo(before));
     }
 
-    private void Send(params string[] values)
-    {
-        using var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = _pipeline.Bootstrap, LingerMs = 5 }).Build();
-        for (var n = 0; n < values.Length; n++)
-            producer.Produce(new TopicPartition("events", n % 3), new Message<Null, byte[]> { Value = Encoding.UTF8.GetBytes(values[n]) });
-        Assert.That(producer.Flush(TimeSpan.FromSeconds(30)), Is.Zero);
-    }
-
-    private async Task<JsonElement> StatsAsync(Func<JsonElement, bool> holds)
-    {
-        JsonElement stats = default;
-        var last = "";
-        await Eventually.HoldsAsync($"the stats are as expected", TimeSpan.FromSeconds(40), async () =>
-        {
-            using var answer = await _pipeline.Http.GetAsync(_pipeline.QueryAt("/events/get-stats"));
-            last = await answer.Content.ReadAsStringAsync();
-            if (!answer.IsSuccessStatusCode) return false;
-            stats = JsonDocument.Parse(last).RootElement;
-            return holds(stats);
-        });
-        return stats;
-    }
+    private Task<JsonElement> StatsAsync(Func<JsonElement, bool> holds) => _colours.StatsAsync("the stats are as expected", TimeSpan.FromSeconds(40), holds);
 
     private async Task<List<(long Red, long Green, long Blue)>> SetsAsync(string query)
     {
@@ -109,6 +88,4 @@ public sealed class ColoursTests
     private static long Told(string[] metrics, string outcome) =>
         long.Parse(Array.Find(metrics, line => line.StartsWith("tally_processor_events_total{", StringComparison.Ordinal) && line.Contains("job=\"colours\"", StringComparison.Ordinal)
             && line.Contains($"outcome=\"{outcome}\"", StringComparison.Ordinal))?.Split(' ')[1] ?? "0", CultureInfo.InvariantCulture);
-
-    private static long Number(JsonElement stats, string name) => stats.GetProperty(name).GetInt64();
 }

@@ -14,17 +14,16 @@ internal sealed class FlowTopic : IEmit, IDisposable
     private readonly ManualClock _clock;
     private readonly TimeSpan _remember;
     private readonly FlowMemory _memory;
-    private readonly DirectoryInfo? _folder;
     private Progress _progress = new();
     private long _offset;
 
     /// <param name="clock">Its time.</param>
     /// <param name="remember">Flows:RememberKeys.</param>
-    /// <param name="memory">Shared with other partitions; null for one with plenty of its own.</param>
+    /// <param name="memory">Shared with other partitions; null for one of its own, without bound.</param>
     public FlowTopic(ManualClock clock, TimeSpan remember, FlowMemory? memory = null)
     {
         (_clock, _remember) = (clock, remember);
-        _memory = memory ?? new FlowMemory(1 << 30, new FlowFiles((_folder = Directory.CreateTempSubdirectory("tally-flows-")).FullName));
+        _memory = memory ?? new FlowMemory(1, files: null);
         Task = NewTask();
     }
 
@@ -71,11 +70,7 @@ internal sealed class FlowTopic : IEmit, IDisposable
 
     public void ChangelogTombstone(byte[] key) => Assert.That(_log.Remove(Encoding.UTF8.GetString(key)), "a tombstone for a key that was never written");
 
-    public void Dispose()
-    {
-        Task.Dispose();
-        _folder?.Delete(recursive: true);
-    }
+    public void Dispose() => Task.Dispose();
 
     private FlowsTask NewTask() => new(1, _remember, _memory, _clock);
 }
