@@ -10,7 +10,7 @@ if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("command-s
 
 return await ServiceRun.RunAsync("command-service", () =>
 {
-    var builder = WebApplication.CreateBuilder(args);
+    var builder = WebApplication.CreateSlimBuilder(args);
     builder.AddServiceDefaults("command-service", defaultPort: 8081);
     builder.RunRequestsOnSocketThreads();
     builder.AddAdmission();

@@ -8,7 +8,7 @@ if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("materiali
 
 return await ServiceRun.RunAsync("materializer-service", () =>
 {
-    var builder = WebApplication.CreateBuilder(args);
+    var builder = WebApplication.CreateSlimBuilder(args);
     builder.AddServiceDefaults("materializer-service", defaultPort: 8084);
     builder.Services.AddRedisView();
     builder.Services.AddArchive();

@@ -18,7 +18,7 @@ if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("processor
 return await ServiceRun.RunAsync("processor-service", () =>
 {
     NativeHeap.Tune();
-    var builder = WebApplication.CreateBuilder(args);
+    var builder = WebApplication.CreateSlimBuilder(args);
     builder.AddServiceDefaults("processor-service", defaultPort: 8083);
     builder.AddProcessor();
     var app = builder.Build();

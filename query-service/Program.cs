@@ -21,7 +21,7 @@ if (args is [HealthCommand.Verb]) return await HealthCommand.RunAsync("query-ser
 
 return await ServiceRun.RunAsync("query-service", () =>
 {
-    var builder = WebApplication.CreateBuilder(args);
+    var builder = WebApplication.CreateSlimBuilder(args);
     builder.AddServiceDefaults("query-service", defaultPort: 8082);
     builder.AddAdmission();
     builder.Services.AddRedisView();

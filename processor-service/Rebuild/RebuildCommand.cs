@@ -16,7 +16,7 @@ public static class RebuildCommand
     /// <returns>Exit code: 0 once the new generation has come further than the old one in every partition.</returns>
     public static Task<int> RunAsync(string[] args) => ServiceRun.RunAsync("processor-service", () =>
     {
-        var builder = WebApplication.CreateBuilder(args);
+        var builder = WebApplication.CreateSlimBuilder(args);
         var running = builder.Configuration.GetValue($"{ProcessorOptions.Section}:{nameof(ProcessorOptions.Generation)}", 1);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {

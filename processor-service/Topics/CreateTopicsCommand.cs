@@ -20,7 +20,7 @@ public static class CreateTopicsCommand
         try
         {
             var wait = Wait(args);
-            var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = [], ContentRootPath = AppContext.BaseDirectory });
+            var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], ContentRootPath = AppContext.BaseDirectory });
             builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Tally", LogLevel.Information);
             builder.Services.AddValidatedOptions<KafkaOptions>(KafkaOptions.Section);
             await using var app = builder.Build();

@@ -23,7 +23,7 @@ public static class FramesStdinCommand
     {
         try
         {
-            var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+            var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
             builder.Services.AddValidatedOptions<FramesOptions>(FramesOptions.Section);
             await using var app = builder.Build();
             var options = app.Services.GetRequiredService<IOptions<FramesOptions>>().Value;

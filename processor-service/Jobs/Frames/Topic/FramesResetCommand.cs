@@ -23,7 +23,7 @@ public static class FramesResetCommand
         try
         {
             var from = From(args);
-            var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = [], ContentRootPath = AppContext.BaseDirectory });
+            var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], ContentRootPath = AppContext.BaseDirectory });
             builder.Logging.SetMinimumLevel(LogLevel.Error);
             builder.Services.AddValidatedOptions<KafkaOptions>(KafkaOptions.Section);
             builder.Services.AddValidatedOptions<HashKeyOptions>(HashKeyOptions.Section);

@@ -16,7 +16,7 @@ public static class FramesWatchCommand
         try
         {
             if (args is not ([] or ["--all"])) throw new ConfigurationException($"unknown argument: the form is {Verb} [--all].");
-            var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = [], ContentRootPath = AppContext.BaseDirectory });
+            var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], ContentRootPath = AppContext.BaseDirectory });
             builder.Logging.SetMinimumLevel(LogLevel.Error);
             builder.Services.AddValidatedOptions<KafkaOptions>(KafkaOptions.Section);
             await using var app = builder.Build();
