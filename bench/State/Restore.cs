@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using System.Globalization;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -16,24 +17,50 @@ namespace Tally.Bench.State;
 /// <summary>Counts so many uniques on a broker, then starts the engine again: with its snapshot, and without any local file.</summary>
 public static class Restore
 {
+    private static long _restored;
+
+    /// <summary>Starts the engine on the changelog that is there, without any local file.</summary>
+    public static int Run(string bootstrap)
+    {
+        NativeKafkaLibrary.Load();
+        var folder = Directory.CreateTempSubdirectory("tally-restore-bench-");
+        Listen();
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"restore from the changelog: {Session(Kafka(bootstrap), folder.FullName, null):F2} s, {_restored} records"));
+        folder.Delete(recursive: true);
+        return 0;
+    }
+
     public static int Run(string bootstrap, long uniques, int hours)
     {
         NativeKafkaLibrary.Load();
         var folder = Directory.CreateTempSubdirectory("tally-restore-bench-");
-        var kafka = new KafkaOptions { BootstrapServers = bootstrap, Partitions = 8 };
+        var kafka = Kafka(bootstrap);
+        Listen();
         TopicCreation.EnsureAsync(kafka, NullLogger.Instance, CancellationToken.None).GetAwaiter().GetResult();
         Produce(kafka, uniques, hours);
         Console.WriteLine($"restore: counted {uniques} uniques in {Session(kafka, folder.FullName, uniques):F1} s");
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"restore of {uniques} uniques from snapshots: {Session(kafka, folder.FullName, null):F2} s"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"restore of {uniques} uniques from snapshots: {Session(kafka, folder.FullName, null):F2} s, {_restored} records"));
         folder.Delete(recursive: true);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"restore of {uniques} uniques from the changelog: {Session(kafka, folder.FullName, null):F2} s"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"restore of {uniques} uniques from the changelog: {Session(kafka, folder.FullName, null):F2} s, {_restored} records"));
         folder.Delete(recursive: true);
         return 0;
+    }
+
+    private static KafkaOptions Kafka(string bootstrap) => new() { BootstrapServers = bootstrap, Partitions = 8 };
+
+    /// <summary>How many changelog records each session read: one that restored nothing would be quick too.</summary>
+    private static void Listen()
+    {
+        var listener = new MeterListener();
+        listener.EnableMeasurementEvents(EngineMetrics.RestoredRecords);
+        listener.SetMeasurementEventCallback<long>((_, records, _, _) => _restored += records);
+        listener.Start();
     }
 
     /// <returns>Seconds from the assignment to counting, or with <paramref name="until"/> until so many are counted.</returns>
     private static double Session(KafkaOptions kafka, string folder, long? until)
     {
+        _restored = 0;
         using var stop = new CancellationTokenSource();
         var options = new ProcessorOptions { StaticMembership = false };
         var status = new EngineStatus(TimeProvider.System);
@@ -82,18 +109,7 @@ public static class Restore
         {
             made.Make(n);
             var message = new Message<byte[], byte[]> { Key = made.Key.ToArray(), Value = made.Value.ToArray() };
-            while (true)
-            {
-                try
-                {
-                    producer.Produce(kafka.Topics.Events, message);
-                    break;
-                }
-                catch (ProduceException<byte[], byte[]> e) when (e.Error.Code == ErrorCode.Local_QueueFull)
-                {
-                    producer.Poll(TimeSpan.FromMilliseconds(20));
-                }
-            }
+            Sending.Produce(producer, new TopicPartition(kafka.Topics.Events, Partition.Any), message);
         }
         producer.Flush(TimeSpan.FromMinutes(2));
     }

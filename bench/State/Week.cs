@@ -1,82 +1,87 @@
-using System.Diagnostics;
 using System.Globalization;
-using System.Text;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging.Abstractions;
 using Tally.ProcessorService.Engine;
 using Tally.ProcessorService.Engine.Broker;
 using Tally.ProcessorService.Jobs.HourlyAnalytics;
 using Tally.Shared.Contracts;
+using Tally.Shared.Kafka;
 
 namespace Tally.Bench.State;
 
 /// <summary>
-/// A week of commits of 100 ms in one partition, a few events each, 95 % of them of the current hour: what a compacted changelog then holds, and how
-/// long restoring from it takes. The log is a table of the newest record of each key; a real one holds up to its dirty part more.
+/// A week of commits of 100 ms, a few events each, 95 % of them of the current hour, written to the changelog of a broker as the engine writes it, for the
+/// broker to compact. Two things are not as in a real week: it takes minutes, and there are no transactions, so no markers either.
 /// </summary>
 public static class Week
 {
-    private const int CommitsPerHour = 36_000;
+    private const int Partitions = 8;
     private const int HoursOfWeek = 168;
 
-    public static int Run(int eventsPerCommit, int usersPerHour)
+    /// <param name="bootstrap">A broker without Tally's topics.</param>
+    /// <param name="eventsPerCommit">Over all partitions.</param>
+    /// <param name="usersPerHour">Of whom each event is one.</param>
+    /// <param name="commitsPerHour">36,000 for every 100 ms.</param>
+    public static int Run(string bootstrap, int eventsPerCommit, int usersPerHour, int commitsPerHour)
     {
-        var log = new CompactedLog();
-        var hasher = new UserHasher(new byte[32]);
-        var uniques = 0L;
-        using (var task = new HourlyAnalyticsTask(0, 1, 1, new ProcessorOptions().ChunkHashes, hasher))
+        NativeKafkaLibrary.Load();
+        var kafka = new KafkaOptions { BootstrapServers = bootstrap, Partitions = Partitions };
+        TopicCreation.EnsureAsync(kafka, NullLogger.Instance, CancellationToken.None).GetAwaiter().GetResult();
+        var options = new ProcessorOptions();
+        var job = new HourlyAnalyticsJob(kafka.Topics, new UserHasher(new byte[32]), 1, options.ChunkHashes, null);
+        var letters = new DeadLetterWriter(job.Topics.Input, options.DeadLetterBytes);
+        using var changelog = new ChangelogAlone(kafka, job.Topics);
+        var tasks = Enumerable.Range(0, Partitions).Select(p => new PartitionTask(job, p, Partitions, job.CreateTask(p, Partitions), letters)).ToArray();
+        var (random, made) = (new Random(1), new MadeEvents("current", long.MaxValue, 1));
+        for (var commit = 0L; commit < (long)HoursOfWeek * commitsPerHour; commit++)
         {
-            var (random, offset) = (new Random(1), 0L);
-            var made = new MadeEvents("current", long.MaxValue, 1);
-            for (var commit = 0L; commit < (long)HoursOfWeek * CommitsPerHour; commit++)
+            var current = commit / commitsPerHour;
+            for (var n = 0; n < eventsPerCommit; n++)
             {
-                var current = commit / CommitsPerHour;
-                for (var n = 0; n < eventsPerCommit; n++)
-                {
-                    var hour = random.Next(20) > 0 ? current : random.NextInt64(current + 1);
-                    made.Make(random.Next(usersPerHour), hour);
-                    task.Process(new LogRecord { Offset = offset++, TimestampMs = offset, HasKey = true, HasValue = true, Key = made.Key, Value = made.Value.Span });
-                }
-                task.Settle();
-                task.Emit(offset, log);
+                made.Make(random.Next(usersPerHour), random.Next(20) > 0 ? current : random.NextInt64(current + 1));
+                // Before the begin of the input topic, which is empty: so the progress that is written fits it.
+                tasks[Murmur2.Partition(made.Key, Partitions)].Process(
+                    new LogRecord { Offset = -1, TimestampMs = commit, HasKey = true, HasValue = true, Key = made.Key, Value = made.Value.Span });
             }
-            uniques = log.Uniques;
+            foreach (var task in tasks.Where(task => task.Unwritten > 0)) task.Write(changelog, commit, commit, []);
         }
-        var records = log.InOrder();
-        var began = Stopwatch.GetTimestamp();
-        using (var restored = new HourlyAnalyticsTask(0, 1, 1, new ProcessorOptions().ChunkHashes, hasher))
-        {
-            foreach (var (key, value) in records) restored.Restore(key, value, null);
-            var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
-            var bytes = records.Sum(record => (long)record.Key.Length + record.Value.Length);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"week of {(long)HoursOfWeek * CommitsPerHour} commits: {log.Written} changelog records and {log.WrittenBytes / 1_000_000} MB written, {records.Count} records and {bytes / 1_000_000} MB "
-                + $"after compaction for {uniques} uniques ({(double)bytes / uniques:F1} bytes each); restored in {seconds:F2} s, {uniques / seconds:F0} uniques/s"));
-        }
+        changelog.Flush();
+        foreach (var task in tasks) task.Dispose();
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"week: {(long)HoursOfWeek * commitsPerHour} commits of {eventsPerCommit} events wrote {changelog.Records} changelog records and {changelog.Bytes / 1_000_000} MB for {changelog.Uniques} uniques"));
         return 0;
     }
 
-    private sealed class CompactedLog : IEmit
+    private sealed class ChangelogAlone(KafkaOptions kafka, JobTopics topics) : ITransactionLog
     {
-        private readonly Dictionary<string, (long Order, byte[] Value)> _newest = [];
-        private readonly Dictionary<long, long> _uniques = [];
+        private readonly IProducer<byte[]?, byte[]?> _producer = new ProducerBuilder<byte[]?, byte[]?>(KafkaClientConfig.Producer(kafka, "bench")).Build();
+        private readonly Dictionary<(long Hour, int Partition), long> _uniques = [];
 
-        public long Written { get; private set; }
-        public long WrittenBytes { get; private set; }
+        public long Records { get; private set; }
+        public long Bytes { get; private set; }
         public long Uniques => _uniques.Values.Sum();
 
-        public void Output(byte[] key, byte[] value, byte[] type)
+        public void Write(string topic, int partition, in OutputRecord record)
         {
-            var partial = HourPartial.Parser.ParseFrom(value);
-            _uniques[partial.Hour] = partial.UniqueUsers;
+            if (topic == topics.Output && !RecordKeys.IsProgress(record.Key))
+            {
+                var partial = HourPartial.Parser.ParseFrom(record.Value);
+                _uniques[(partial.Hour, partition)] = partial.UniqueUsers;
+            }
+            if (topic != topics.Changelog) return;
+            Records++;
+            Bytes += (record.Key?.Length ?? 0) + (record.Value?.Length ?? 0);
+            Sending.Produce(_producer, new TopicPartition(topic, partition), new Message<byte[]?, byte[]?> { Key = record.Key, Value = record.Value, Headers = record.Headers });
         }
 
-        public void Changelog(byte[] key, byte[] value, byte[] type)
-        {
-            _newest[Encoding.ASCII.GetString(key)] = (Written++, value);
-            WrittenBytes += key.Length + value.Length;
-        }
+        public void Flush() => _producer.Flush(TimeSpan.FromMinutes(2));
 
-        public void ChangelogTombstone(byte[] key) => _newest.Remove(Encoding.ASCII.GetString(key));
+        public void Dispose() => _producer.Dispose();
 
-        public List<(byte[] Key, byte[] Value)> InOrder() => [.. _newest.OrderBy(r => r.Value.Order).Select(r => (Encoding.ASCII.GetBytes(r.Key), r.Value.Value))];
+        public void Begin() => throw new NotSupportedException();
+
+        public ICommitUnderWay BeginCommit(IInputLog input, IReadOnlyCollection<PartitionOffset> offsets, TimeSpan limit) => throw new NotSupportedException();
+
+        public void Commit(TimeSpan limit) => throw new NotSupportedException();
     }
 }
