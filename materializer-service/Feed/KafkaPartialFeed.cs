@@ -90,11 +90,8 @@ public sealed partial class KafkaPartialFeed : IPartialFeed
         return true;
     });
 
-    public (long Low, long High) QueryEnds(int partition) => Ask($"Ends of partition {partition}", () =>
-    {
-        var ends = _consumer.QueryWatermarkOffsets(new TopicPartition(_topic, partition), QuestionLimit);
-        return (ends.Low.Value, ends.High.Value);
-    });
+    public (long Low, long High) QueryEnds(int partition) =>
+        Ask($"Ends of partition {partition}", () => _consumer.AskEnds(new TopicPartition(_topic, partition), QuestionLimit));
 
     public void Close()
     {

@@ -70,6 +70,7 @@ public sealed partial class TaskStart(
         {
             foreach (var partition in partitions)
             {
+                cancellation.ThrowIfCancellationRequested();
                 var ends = broker.QueryEnds(job.Topics.Changelog, partition);
                 if (standby?.Give(partition, ends) is { } copy)
                 {

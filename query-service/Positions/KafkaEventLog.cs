@@ -69,7 +69,7 @@ public sealed partial class KafkaEventLog(
         {
             var partitions = Count(admin, topic);
             foreach (var partition in positions.Where(p => p.Partition < partitions && p.Offset >= End(topic, p.Partition)).Select(p => p.Partition).Distinct())
-                _ends[(topic, partition)] = consumer.QueryWatermarkOffsets(new TopicPartition(topic, partition), QuestionLimit).High.Value;
+                _ends[(topic, partition)] = consumer.AskEnd(new TopicPartition(topic, partition), QuestionLimit);
             _failedAt = null;
         }
         catch (KafkaException e)

@@ -44,11 +44,14 @@ public sealed class KafkaBroker(
     {
         try
         {
-            var ends = Probe.QueryWatermarkOffsets(new TopicPartition(topic, partition), QuestionLimit);
-            return new LogEnds(ends.Low, ends.High);
+            var (low, high) = Probe.AskEnds(new TopicPartition(topic, partition), QuestionLimit);
+            return new LogEnds(low, high);
         }
         catch (KafkaException e)
         {
+            // It may hold a leader for one that is none any more: the next one asks anew who leads.
+            _probe?.Dispose();
+            _probe = null;
             throw KafkaFaults.OfQuestion(e, $"Ends of {topic} partition {partition}");
         }
     }

@@ -138,14 +138,14 @@ public sealed class ColourTask : IDisposable
     }
 
     /// <summary>Ends of the events, and the last progress there is; what a former owner left open was ended when the transactional id was initialised.</summary>
-    private WatermarkOffsets[] LookAround(ConsumerConfig config, out ColoursProgress? progress)
+    private (long Low, long High)[] LookAround(ConsumerConfig config, out ColoursProgress? progress)
     {
         using var probe = new ConsumerBuilder<byte[]?, byte[]?>(config).LogTo(_logger).Build();
         using var admin = new DependentAdminClientBuilder(probe.Handle).Build();
         var found = admin.GetMetadata(_topic, Limit).Topics[0];
         if (found.Error.IsError) throw new KafkaException(found.Error);
         progress = LastProgress(probe);
-        return [.. Enumerable.Range(0, found.Partitions.Count).Select(p => probe.QueryWatermarkOffsets(new TopicPartition(_topic, p), Limit))];
+        return [.. Enumerable.Range(0, found.Partitions.Count).Select(p => probe.AskEnds(new TopicPartition(_topic, p), Limit))];
     }
 
     private ColoursProgress? LastProgress(IConsumer<byte[]?, byte[]?> probe)
