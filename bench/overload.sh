@@ -58,7 +58,7 @@ load() { # WHAT SERVICE post|get RATE SECONDS CONNECTIONS
 counted() { curl -fsS $query_url/accounting | tr -d ' \n' | grep -o '"counted":[0-9]*' | head -n 1 | tr -dc 0-9; }
 
 dotnet build "$here/Overload" -c Release -v quiet --nologo > /dev/null
-env Ingest__MaxInFlight="$bound" Query__MaxRequests="$bound" "$root/deploy/local/up.sh" > /dev/null
+env Ingest__MaxInFlight="$bound" Query__MaxRequests="$bound" Positions__MaxWaiting=$((bound / 2)) "$root/deploy/local/up.sh" > /dev/null
 echo "$(nproc) cores, a tenth of one for the service under load, $connections connections, Ingest:MaxInFlight and Query:MaxRequests $bound, $each s a load"
 echo "| load | sent | accepted | refused with 503 | no connection free | other or broken | p50 | p99 of the accepted | p99 of the refused | the service's memory | written and read again after |"
 echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"

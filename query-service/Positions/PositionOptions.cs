@@ -15,7 +15,7 @@ public sealed class PositionOptions
     [Range(typeof(TimeSpan), "00:00:00.001", "00:00:01", ErrorMessage = "Positions:AskEvery must be from 1 ms to 1 second.")]
     public TimeSpan AskEvery { get; set; } = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Reads that may wait at once, 1 to 1,000,000; one more is answered 503.</summary>
+    /// <summary>Reads that may wait at once, 1 to 1,000,000 and fewer than <c>Query:MaxRequests</c>; one more is answered 503.</summary>
     [Range(1, 1_000_000, ErrorMessage = "Positions:MaxWaiting must be from 1 to 1000000.")]
-    public int MaxWaiting { get; set; } = 10_000;
+    public int MaxWaiting { get; set; } = 2_500;
 }

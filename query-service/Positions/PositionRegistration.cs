@@ -17,6 +17,8 @@ public static class PositionRegistration
         var services = builder.Services;
         services.AddValidatedOptions<PositionOptions>(PositionOptions.Section);
         services.AddSingleton<IPositionedSource<RememberedAnswer>, HourPositions>();
+        services.AddSingleton<IValidateOptions<PositionOptions>, PositionOptionsCheck>();
+        services.AddSingleton<WaitingReads>();
         services.AddSingleton<PositionWatch>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<PositionReader<RememberedAnswer>>(provider, provider.GetRequiredService<PositionWatch>()));
         return builder;

@@ -1,5 +1,6 @@
 using System.Net;
 using Tally.QueryService.Positions;
+using Tally.QueryService.Reading;
 using Tally.Shared.ReadModel;
 using Tally.Tests.Support;
 
@@ -101,6 +102,42 @@ public sealed class WaitingReadTests
         using var answer = await GetAsync("0.9", "wait=10000").WaitAsync(TimeSpan.FromSeconds(8));
         Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
         Assert.That(await answer.Content.ReadAsStringAsync(), Does.Contain(code));
+    }
+
+    [TestCase("wait=0")]
+    [TestCase("wait=0&on-timeout=stale")]
+    public async Task What_was_never_written_is_refused_to_who_does_not_wait_as_well(string limit)
+    {
+        Has(_service.Redis, Old, next: 9);
+        _service.Log.Answer = async _ =>
+        {
+            // A real log answers a little later.
+            await Task.Delay(20);
+            return PositionCheck.BeyondEnd;
+        };
+        using var answer = await GetAsync("0.9", limit);
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+    }
+
+    [TestCase("wait=0", HttpStatusCode.GatewayTimeout)]
+    [TestCase("wait=0&on-timeout=stale", HttpStatusCode.OK)]
+    public async Task A_log_that_does_not_answer_refuses_nothing(string limit, HttpStatusCode expected)
+    {
+        Has(_service.Redis, Old, next: 9);
+        Has(_service.Archive, Old, next: 9);
+        _service.Log.Answer = _ => new TaskCompletionSource<PositionCheck>().Task;
+        using var answer = await GetAsync("0.9", limit);
+        Assert.That(answer.StatusCode, Is.EqualTo(expected));
+    }
+
+    [TestCase(4_999, true)]
+    [TestCase(5_000, false)]
+    public void Reads_that_wait_must_leave_places_to_others(int waiting, bool accepted)
+    {
+        var check = new PositionOptionsCheck(Microsoft.Extensions.Options.Options.Create(new QueryOptions()));
+        var result = check.Validate(null, new PositionOptions { MaxWaiting = waiting });
+        Assert.That(result.Succeeded, Is.EqualTo(accepted));
+        if (!accepted) Assert.That(result.FailureMessage, Does.StartWith("Positions:MaxWaiting is 5000 and Query:MaxRequests 5000: "));
     }
 
     [Test]

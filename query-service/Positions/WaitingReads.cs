@@ -1,0 +1,31 @@
+using Microsoft.Extensions.Options;
+using Tally.QueryService.Reading;
+
+namespace Tally.QueryService.Positions;
+
+/// <summary>How many reads wait for a position, whatever they read.</summary>
+public sealed class WaitingReads(IOptions<PositionOptions> options)
+{
+    private int _waiting;
+
+    /// <summary>Takes a place.</summary>
+    /// <returns>False when there is none; otherwise <see cref="Leave"/> must be called once.</returns>
+    public bool TryEnter()
+    {
+        if (Interlocked.Increment(ref _waiting) <= options.Value.MaxWaiting) return true;
+        Leave();
+        return false;
+    }
+
+    public void Leave() => Interlocked.Decrement(ref _waiting);
+}
+
+/// <summary>Reads that wait must leave places to those that do not: they are answered whatever the processor does.</summary>
+public sealed class PositionOptionsCheck(IOptions<QueryOptions> query) : IValidateOptions<PositionOptions>
+{
+    public ValidateOptionsResult Validate(string? name, PositionOptions options) =>
+        options.MaxWaiting < query.Value.MaxRequests
+            ? ValidateOptionsResult.Success
+            : ValidateOptionsResult.Fail(
+                $"Positions:MaxWaiting is {options.MaxWaiting} and Query:MaxRequests {query.Value.MaxRequests}: fewer must wait than may be at work, or reads that wait keep out all others.");
+}
