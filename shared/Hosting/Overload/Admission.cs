@@ -33,15 +33,26 @@ public sealed class Admission : IDisposable
         (_options, _maxRequests) = (options.Value, maxRequests);
         if (_options.ClientRate == 0) return;
         // Clients that have been silent are forgotten by the limiter itself.
-        _clients = PartitionedRateLimiter.Create<HttpContext, IPAddress>(context => RateLimitPartition.GetTokenBucketLimiter(Client(context), _ =>
-            new TokenBucketRateLimiterOptions
-            {
-                TokenLimit = _options.ClientBurst,
-                TokensPerPeriod = Math.Max(1, _options.ClientRate / 10),
-                ReplenishmentPeriod = TimeSpan.FromSeconds(_options.ClientRate >= 10 ? 0.1 : 1.0 / _options.ClientRate),
-                AutoReplenishment = true,
-                QueueLimit = 0,
-            }));
+        _clients = PartitionedRateLimiter.Create<HttpContext, IPAddress>(context => RateLimitPartition.GetTokenBucketLimiter(Client(context), _ => Bucket(_options)));
+    }
+
+    /// <summary>Exactly the rate, in steps of 100 ms where that goes without a rest; a bucket that could not hold a step would fall short of it.</summary>
+    internal static TokenBucketRateLimiterOptions Bucket(OverloadOptions options)
+    {
+        var (tokens, seconds) = options.ClientRate switch
+        {
+            < 10 => (1, 1.0 / options.ClientRate),
+            _ when options.ClientRate % 10 == 0 => (options.ClientRate / 10, 0.1),
+            _ => (options.ClientRate, 1.0),
+        };
+        return new TokenBucketRateLimiterOptions
+        {
+            TokenLimit = Math.Max(options.ClientBurst, tokens),
+            TokensPerPeriod = tokens,
+            ReplenishmentPeriod = TimeSpan.FromSeconds(seconds),
+            AutoReplenishment = true,
+            QueueLimit = 0,
+        };
     }
 
     /// <summary>Requests at work now.</summary>
@@ -55,7 +66,7 @@ public sealed class Admission : IDisposable
     /// <summary>Lets a request in if its client has not sent too many.</summary>
     public Task EnterAsClientAsync(HttpContext context, RequestDelegate next)
     {
-        if (IsExempt(context.Request.Path)) return next(context);
+        if (IsWatch(context.Request.Path)) return next(context);
         using var lease = _clients!.AttemptAcquire(context);
         return lease.IsAcquired ? next(context) : RefuseAsync(context, StatusCodes.Status429TooManyRequests, TooMany);
     }
@@ -63,7 +74,7 @@ public sealed class Admission : IDisposable
     /// <summary>Lets a request in if not too many are at work.</summary>
     public Task EnterAsync(HttpContext context, RequestDelegate next)
     {
-        if (IsExempt(context.Request.Path)) return next(context);
+        if (IsWatch(context.Request.Path) || IsStream(context.Request.Path)) return next(context);
         if (Interlocked.Increment(ref _atWork) > _maxRequests)
         {
             Interlocked.Decrement(ref _atWork);
@@ -96,9 +107,11 @@ public sealed class Admission : IDisposable
         }
     }
 
-    /// <summary>Who watches the service must see it most of all when it has too much to do; streams have a bound of their own.</summary>
-    private static bool IsExempt(PathString path) =>
-        path.StartsWithSegments("/health") || path.Value is "/alive" or "/metrics" or "/analytics/live";
+    /// <summary>Who watches the service must see it most of all when it has too much to do.</summary>
+    private static bool IsWatch(PathString path) => path.StartsWithSegments("/health") || path.Value is "/alive" or "/metrics";
+
+    /// <summary>Streams have a bound of their own.</summary>
+    private static bool IsStream(PathString path) => path.Value is "/analytics/live";
 
     private IPAddress Client(HttpContext context)
     {

@@ -50,8 +50,7 @@ public sealed class AdmissionTests
     [TestCase("/health/live")]
     [TestCase("/health/ready")]
     [TestCase("/metrics")]
-    [TestCase("/analytics/live")]
-    public async Task Health_metrics_and_streams_are_let_in_always(string path)
+    public async Task Health_and_metrics_are_let_in_always(string path)
     {
         using var admission = Of(new OverloadOptions { ClientRate = 1, ClientBurst = 1 }, maxRequests: 1);
         var stuck = admission.EnterAsync(Request("/analytics"), _ => new TaskCompletionSource().Task);
@@ -62,6 +61,38 @@ public sealed class AdmissionTests
             Assert.That(request.Response.StatusCode, Is.EqualTo(200));
         }
         Assert.That(stuck.IsCompleted, Is.False);
+    }
+
+    [Test]
+    public async Task A_stream_takes_no_place_but_counts_for_its_client()
+    {
+        using var admission = Of(new OverloadOptions { ClientRate = 1, ClientBurst = 2 }, maxRequests: 1);
+        _ = admission.EnterAsync(Request("/analytics"), _ => new TaskCompletionSource().Task);
+        var statuses = new List<int>();
+        for (var i = 0; i < 3; i++)
+        {
+            var request = Request("/analytics/live");
+            await admission.EnterAsClientAsync(request, context => admission.EnterAsync(context, _ => Task.CompletedTask));
+            statuses.Add(request.Response.StatusCode);
+        }
+        Assert.That(statuses, Is.EqualTo(new[] { 200, 200, 429 }));
+    }
+
+    [TestCase(1, 1_000)]
+    [TestCase(7, 1_000)]
+    [TestCase(10, 1)]
+    [TestCase(19, 1)]
+    [TestCase(1_005, 1_000)]
+    [TestCase(50_000, 1_000)]
+    [TestCase(1_000_000, 1)]
+    public void A_client_gets_the_rate_that_is_set_and_no_less(int rate, int burst)
+    {
+        var bucket = Admission.Bucket(new OverloadOptions { ClientRate = rate, ClientBurst = burst });
+        Assert.Multiple(() =>
+        {
+            Assert.That(bucket.TokensPerPeriod / bucket.ReplenishmentPeriod.TotalSeconds, Is.EqualTo(rate).Within(0.001 * rate));
+            Assert.That(bucket.TokenLimit, Is.GreaterThanOrEqualTo(bucket.TokensPerPeriod).And.GreaterThanOrEqualTo(burst));
+        });
     }
 
     [Test]
