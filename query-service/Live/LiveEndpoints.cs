@@ -24,7 +24,13 @@ public static class LiveEndpoints
 
     private static async Task ListenAsync(HttpContext context, LiveFeed feed, IOptions<LiveOptions> options, IHostApplicationLifetime lifetime, TimeProvider clock)
     {
-        if (!ReadOnlyCall.IsPlain(context.Request) || HttpMethods.IsHead(context.Request.Method))
+        if (!HttpMethods.IsGet(context.Request.Method))
+        {
+            // A stream without a body is none.
+            await Problems.MethodNotAllowed.WriteAsync(context, HttpMethods.Get);
+            return;
+        }
+        if (!ReadOnlyCall.IsPlain(context.Request))
         {
             await ReadOnlyCall.RefuseAsync(context);
             return;

@@ -17,13 +17,16 @@ public sealed record LiveEvent(long Hour, string Id, ReadOnlyMemory<byte> Bytes)
     /// <summary>A comment: keeps proxies from closing a silent stream and finds out who has gone.</summary>
     public static readonly ReadOnlyMemory<byte> Heartbeat = ": heartbeat\n\n"u8.ToArray();
 
+    /// <summary>Ages are told in steps of so many ms: each is an event of its own.</summary>
+    private const long AgeStepMs = 5_000;
+
     /// <param name="hour">Hours since 1970.</param>
     /// <param name="counts">Its numbers.</param>
     /// <param name="staleMs">Their age when they are marked stale, else null.</param>
     public static LiveEvent Of(long hour, HourCounts counts, long? staleMs)
     {
         var id = string.Create(CultureInfo.InvariantCulture,
-            $"{hour}.{counts.UniqueUsers}.{counts.Clicks}.{counts.Impressions}{(staleMs is null ? "" : ".stale")}");
+            $"{hour}.{counts.UniqueUsers}.{counts.Clicks}.{counts.Impressions}{(staleMs is null ? "" : $".stale{staleMs / AgeStepMs}")}");
         var text = string.Create(CultureInfo.InvariantCulture,
             $"id: {id}\nevent: hour\ndata: {{\"hour_start\":{Hours.StartMs(hour)},\"unique_users\":{counts.UniqueUsers},\"clicks\":{counts.Clicks},"
             + $"\"impressions\":{counts.Impressions}{(staleMs is null ? "" : $",\"stale_ms\":{staleMs}")}}}\n\n");

@@ -61,7 +61,9 @@ public sealed partial class LiveFeed(HourReader reader, IOptions<LiveOptions> op
         {
             try
             {
-                var now = await ReadAsync(Hours.Of(clock.GetUtcNow().ToUnixTimeMilliseconds())).ConfigureAwait(false);
+                var hour = Hours.Of(clock.GetUtcNow().ToUnixTimeMilliseconds());
+                var now = await ReadAsync(hour).ConfigureAwait(false);
+                if (now is null) Forget(hour);
                 var heartbeat = clock.GetElapsedTime(toldAt) >= options.Value.Heartbeat;
                 if (Tell(now, heartbeat)) toldAt = clock.GetTimestamp();
             }
@@ -75,6 +77,15 @@ public sealed partial class LiveFeed(HourReader reader, IOptions<LiveOptions> op
                 _following = _listeners > 0;
                 if (!_following) return;
             }
+        }
+    }
+
+    /// <summary>Of a new hour nothing is known yet: who comes now must not take the one before it for it.</summary>
+    private void Forget(long hour)
+    {
+        lock (_gate)
+        {
+            if (_current?.Hour < hour) _current = null;
         }
     }
 

@@ -128,6 +128,7 @@ public sealed class LiveTests
     }
 
     [TestCase("POST", "/analytics/live", HttpStatusCode.MethodNotAllowed)]
+    [TestCase("HEAD", "/analytics/live", HttpStatusCode.MethodNotAllowed)]
     [TestCase("GET", "/analytics/live?timestamp=1", HttpStatusCode.BadRequest)]
     public async Task Only_a_plain_GET_opens_a_stream(string method, string path, HttpStatusCode expected)
     {
