@@ -11,7 +11,9 @@ public sealed partial class SinkSession<T>
     private void PointReaders(SinkBatch<T> batch)
     {
         if (_options.Generation == 1 || _pointed || batch.Progress.All(progress => progress.Generation != _options.Generation)) return;
-        _pointed = _sink.Store.TryPointAsync(_options.Generation, _hurry).GetAwaiter().GetResult();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_hurry);
+        limit.CancelAfter(_sink.WriteTimeout);
+        _pointed = _sink.Store.TryPointAsync(_options.Generation, limit.Token).GetAwaiter().GetResult();
         if (_pointed) Pointed(_logger, _sink.Name, _options.Generation);
     }
 }
