@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Compression;
 using System.Net;
 using System.Text;
@@ -120,6 +121,61 @@ public sealed class FramesTests
         var job = JsonDocument.Parse(json).RootElement.GetProperty("jobs").EnumerateArray().Single(j => j.GetProperty("job").GetString() == "frames");
         Assert.That(job.GetProperty("outcomes").GetProperty("read").GetInt64(), Is.EqualTo(_sent), json);
     }
+
+    [Test, Order(6)]
+    public async Task Results_are_shown_as_they_arrive_and_if_asked_for_those_before_them()
+    {
+        await using var arriving = Tool("frames-watch");
+        await using var all = Tool("frames-watch", "--all");
+        arriving.Start();
+        all.Start();
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        var user = 0;
+        await Eventually.HoldsAsync("both show the minute of now", Limit, () =>
+        {
+            Send([Encoding.UTF8.GetBytes($$"""{"uid":"watched-{{user++}}","ts":{{now}}}""")]);
+            return Task.FromResult(Shown(arriving).Any(IsMinuteOfNow) && Shown(all).Any(IsMinuteOfNow));
+        });
+        await CountedAsync();
+        Assert.Multiple(() =>
+        {
+            Assert.That(Shown(arriving), Has.All.Matches<JsonElement>(HoldsNow), arriving.Log);
+            Assert.That(Shown(all), Has.Some.Matches<JsonElement>(result => !HoldsNow(result)), all.Log);
+            Assert.That(Shown(arriving).Last(IsMinuteOfNow).GetProperty("unique_users").GetInt64(), Is.Positive.And.LessThanOrEqualTo(user));
+        });
+
+        bool HoldsNow(JsonElement result) => result.GetProperty("start").GetInt64() <= now && now < result.GetProperty("end").GetInt64();
+        bool IsMinuteOfNow(JsonElement result) => HoldsNow(result) && result.GetProperty("window").GetString() == "minute";
+    }
+
+    [Test, Order(7)]
+    public async Task A_reset_from_a_moment_counts_what_came_since_then_and_nothing_before()
+    {
+        await CountedAsync();
+        // A record's time has milliseconds, the moment is a whole second.
+        var from = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + 1;
+        await Eventually.HoldsAsync("the second has begun", Limit, () => Task.FromResult(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() >= from));
+        _sent = 0;
+        Send(Enumerable.Range(0, 500).Select(i => Encoding.UTF8.GetBytes($$"""{"uid":"again-{{i % 20}}","ts":{{from}}}""")));
+        Assert.That(await _pipeline.Processor.StopAsync(TimeSpan.FromSeconds(20)), Is.Zero, () => _pipeline.Processor.Log);
+        await using var reset = Tool("frames-reset", "--from", from.ToString(CultureInfo.InvariantCulture));
+        reset.Start();
+        Assert.That(await reset.ExitedAsync(Limit), Is.Zero, () => reset.Log);
+        var generation = reset.Log.Split('\n').Single(line => line.Length > 0 && line.All(char.IsAsciiDigit));
+
+        await using var processor = _pipeline.Processor.With(new Dictionary<string, string> { ["Frames__Generation"] = generation });
+        processor.Start();
+        await CountedAsync();
+        foreach (var kind in FrameOracle.Kinds)
+            Assert.That((await ReadAsync(kind)).Select(w => (w.Window.UniqueUsers, w.Window.Frames)), Is.EqualTo(new[] { (20L, 500L) }), () => $"{kind}, {processor.Log}");
+    }
+
+    /// <summary>A verb of the processor's program, with the processor's settings; not started.</summary>
+    private ServiceProcess Tool(params string[] arguments) => _pipeline.Processor.With(new Dictionary<string, string>(), arguments);
+
+    /// <summary>Results that were printed.</summary>
+    private static List<JsonElement> Shown(ServiceProcess tool) =>
+        [.. tool.Log.Split('\n').Where(line => line.StartsWith('{')).Select(line => JsonDocument.Parse(line).RootElement)];
 
     /// <summary>Without keys, into partitions drawn by lot.</summary>
     private void Send(IEnumerable<byte[]> values)
