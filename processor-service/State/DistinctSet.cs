@@ -22,8 +22,8 @@ public sealed unsafe class DistinctSet(StateBudget? budget = null) : IDisposable
 
     public int Count => _count + (_holdsZero ? 1 : 0);
 
-    /// <summary>Bytes of the table.</summary>
-    public long Bytes => _memory?.Length ?? 0;
+    /// <summary>Bytes that the table costs.</summary>
+    public long Bytes => _memory?.Cost ?? 0;
 
     /// <returns>True when <paramref name="hash"/> was not in the set before.</returns>
     public bool Add(UInt128 hash)
@@ -124,7 +124,7 @@ public sealed unsafe class DistinctSet(StateBudget? budget = null) : IDisposable
         var (old, length) = (_memory, _length);
         var from = _slots;
         _memory = new NativeBytes(slots * 16);
-        budget?.Take(_memory.Length - (old?.Length ?? 0));
+        budget?.Take(_memory.Cost - (old?.Cost ?? 0));
         _slots = (UInt128*)_memory.Start;
         _length = (ulong)slots;
         _growAt = slots * 3 / 4;

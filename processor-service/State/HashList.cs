@@ -11,8 +11,8 @@ public sealed unsafe class HashList(StateBudget? budget = null) : IDisposable
 
     public int Count { get; private set; }
 
-    /// <summary>Bytes of the list.</summary>
-    public long Bytes => _slots * 16L;
+    /// <summary>Bytes that the list costs.</summary>
+    public long Bytes => _memory?.Cost ?? 0;
 
     /// <summary>Holds until the list changes.</summary>
     public ReadOnlySpan<UInt128> Items => Slots[..Count];
@@ -54,8 +54,8 @@ public sealed unsafe class HashList(StateBudget? budget = null) : IDisposable
     private void Resize(int slots)
     {
         if (slots == _slots) return;
-        budget?.Take((slots - _slots) * 16L);
         var larger = slots == 0 ? null : new NativeBytes(slots * 16L, zeroed: false);
+        budget?.Take((larger?.Cost ?? 0) - Bytes);
         if (larger is not null) Items.CopyTo(new Span<UInt128>(larger.Start, slots));
         _memory?.Dispose();
         (_memory, _slots) = (larger, slots);

@@ -25,6 +25,9 @@ public sealed unsafe class NativeBytes : IDisposable
 
     public long Length { get; }
 
+    /// <summary>Bytes that the process is larger by.</summary>
+    public long Cost => NativeHeap.Cost(Length);
+
     /// <summary>Where it begins; holds until it is disposed.</summary>
     public void* Start => _at;
 
