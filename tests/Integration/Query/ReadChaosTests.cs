@@ -1,4 +1,5 @@
 using System.Globalization;
+using Npgsql;
 using Tally.Shared.Contracts;
 using Tally.Tests.Support;
 
@@ -40,6 +41,12 @@ public sealed class ReadChaosTests
         await PhaseAsync(load, "Redis a replica that cannot be written", () => stores.Redis.DoAsync("REPLICAOF", "127.0.0.1", "1"), () => stores.Redis.DoAsync("REPLICAOF", "NO", "ONE"));
         await PhaseAsync(load, "PostgreSQL killed", postgres.KillAsync, postgres.RestartAsync);
         await PhaseAsync(load, "PostgreSQL stopped by a signal", Do(postgres.Pause), Do(postgres.Continue));
+        var emptied = 0;
+        await PhaseAsync(load, "PostgreSQL emptied again and again", () => RepeatAsync(async () => emptied += await EmptyAsync(stores)));
+        Assert.That(emptied, Is.Positive);
+        await PhaseAsync(load, "PostgreSQL slow (its tables locked)", () => SqlAsync(stores, "BEGIN", "LOCK TABLE analytics_hours, progress", $"SELECT pg_sleep({Seconds(Each)})", "COMMIT"));
+        await PhaseAsync(load, "PostgreSQL read-only", () => SqlAsync(stores, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"),
+            () => SqlAsync(stores, "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"));
         await PhaseAsync(load, "both stopped by a signal", Do(stores.Redis.Pause, postgres.Pause), Do(stores.Redis.Continue, postgres.Continue));
         await PhaseAsync(load, "both killed", () => Task.WhenAll(stores.Redis.KillAsync(), postgres.KillAsync()),
             () => Task.WhenAll(stores.Redis.RestartAsync(), postgres.RestartAsync()));
@@ -84,11 +91,38 @@ public sealed class ReadChaosTests
         }
     }
 
+    /// <returns>0 when the writer held one of the tables and waited for another; it is tried again.</returns>
+    private static async Task<int> EmptyAsync(QueryStores stores)
+    {
+        try
+        {
+            await SqlAsync(stores, "TRUNCATE analytics_hours, analytics_days, analytics_sketches, progress, positions");
+            return 1;
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DeadlockDetected)
+        {
+            return 0;
+        }
+    }
+
+    private static async Task SqlAsync(QueryStores stores, params string[] statements)
+    {
+        await using var connection = new NpgsqlConnection(stores.Archive.ConnectionString);
+        await connection.OpenAsync();
+        foreach (var statement in statements)
+        {
+            await using var command = new NpgsqlCommand(statement, connection) { CommandTimeout = 120 };
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+
     private static Func<Task> Do(params Action[] actions) => () =>
     {
         foreach (var action in actions) action();
         return Task.CompletedTask;
     };
+
+    private static string Seconds(TimeSpan span) => span.TotalSeconds.ToString(CultureInfo.InvariantCulture);
 
     private static string Milliseconds(TimeSpan span) => ((long)span.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
 }
