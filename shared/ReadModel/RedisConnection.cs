@@ -32,8 +32,20 @@ public sealed partial class RedisConnection(IOptions<RedisOptions> options, Time
     }
 
     /// <summary>One of our scripts. The text goes along each time, so that an emptied script cache is no fault.</summary>
-    internal Task<RedisResult> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation) =>
-        CallAsync(redis => redis.ScriptEvaluateAsync(script, keys, arguments, CommandFlags.NoScriptCache), cancellation);
+    /// <exception cref="RedisUnavailableException">Also when Redis is at its maxmemory; the script wrote nothing then.</exception>
+    internal async Task<RedisResult> EvaluateAsync(string script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation)
+    {
+        try
+        {
+            return await CallAsync(redis => redis.ScriptEvaluateAsync(script, keys, arguments, CommandFlags.NoScriptCache), cancellation).ConfigureAwait(false);
+        }
+        catch (RedisServerException e) when (e.Message.Contains("OOM ", StringComparison.Ordinal))
+        {
+            // Versions before 7 put words of their own before the code.
+            throw new RedisUnavailableException(
+                $"Redis at {_options.Endpoints} is full and takes no writes: raise its maxmemory, or lower Redis:Ttl so that hours leave it sooner.", e);
+        }
+    }
 
     /// <summary>Asks Redis for a sign of life.</summary>
     public Task<TimeSpan> PingAsync(CancellationToken cancellation) => CallAsync(redis => redis.PingAsync(), cancellation);

@@ -37,6 +37,8 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 -- Other settings trimmed the set by another rule: what they forgot is unknown, so the keyspace counts as born again.
 local born = 'born|' .. ttl .. '|' .. text(tolerance)
 local birth = tonumber(redis.call('ZSCORE', KEYS[2], born))
+-- Above maxmemory Redis refuses a script at its first write, if that may add memory, and at none after it: so this one comes before those that free some.
+redis.call('ZADD', KEYS[2], text(birth or now), born)
 if not birth then
   birth = now
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '100000000000', '+inf')

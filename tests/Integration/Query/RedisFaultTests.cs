@@ -60,6 +60,15 @@ public sealed class RedisFaultTests
         await _stores.DoAsync("REPLICAOF", "NO", "ONE");
     });
 
+    [Test, Order(3)]
+    public async Task A_full_Redis() => await UnderGetsAsync(async () =>
+    {
+        await _stores.DoAsync("CONFIG", "SET", "maxmemory", "1");
+        await _stores.DoAsync("DEL", $"analytics:hour:{Hours.Name(ThisHour)}");
+        await Task.Delay(1000);
+        await _stores.DoAsync("CONFIG", "SET", "maxmemory", "0");
+    });
+
     [Test, Order(4)]
     public async Task A_Redis_that_hangs() => await UnderGetsAsync(async () =>
     {
