@@ -28,6 +28,7 @@ public sealed partial class GuardedSource : IDisposable
     private readonly ResiliencePipeline<HourReading> _pipeline;
     private readonly SemaphoreSlim _places;
     private int _waiting;
+    private int _ended;
     private int _away;
     private volatile string? _trouble;
 
@@ -60,8 +61,8 @@ public sealed partial class GuardedSource : IDisposable
         using var span = ReadingTelemetry.StartRead(Name, _system);
         var begun = _clock.GetTimestamp();
         var context = ResilienceContextPool.Shared.Get(cancellation);
-        var outcome = await _pipeline.ExecuteOutcomeAsync(static (context, call) => call.Source.AskAsync(call.Hour, context.CancellationToken),
-            context, (Source: this, Hour: hour)).ConfigureAwait(false);
+        var outcome = await _pipeline.ExecuteOutcomeAsync(static (context, call) => call.Source.AskAsync(call.Hour, call.Caller, context.CancellationToken),
+            context, (Source: this, Hour: hour, Caller: cancellation)).ConfigureAwait(false);
         ResilienceContextPool.Shared.Return(context);
         ReadingTelemetry.EndRead(span, _system, _clock.GetElapsedTime(begun), outcome.Exception);
         // An open circuit breaker says nothing of the cause.
@@ -72,11 +73,14 @@ public sealed partial class GuardedSource : IDisposable
 
     public void Dispose() => _places.Dispose();
 
-    private async ValueTask<Outcome<HourReading>> AskAsync(long hour, CancellationToken cancellation)
+    private async ValueTask<Outcome<HourReading>> AskAsync(long hour, CancellationToken caller, CancellationToken cancellation)
     {
+        var ended = Volatile.Read(ref _ended);
+        var waited = false;
         try
         {
-            if (!await EnterAsync(cancellation).ConfigureAwait(false)) return Outcome.FromException<HourReading>(new SourceBusyException(Name));
+            waited = !_places.Wait(TimeSpan.Zero, CancellationToken.None);
+            if (waited && !await QueueAsync(cancellation).ConfigureAwait(false)) return Outcome.FromException<HourReading>(new SourceBusyException(Name));
             var call = LeaveAfterAsync(hour, cancellation);
             // The client of the mirror package set knows no tokens: the call is left behind, its place is not.
             try
@@ -90,15 +94,20 @@ public sealed partial class GuardedSource : IDisposable
                 throw;
             }
         }
+        catch (OperationCanceledException) when (waited && !caller.IsCancellationRequested && Volatile.Read(ref _ended) != ended)
+        {
+            // The waiting took the time while reads went on. Where none ended meanwhile, the source hangs: that is its failure.
+            return Outcome.FromException<HourReading>(new SourceBusyException(Name));
+        }
         catch (Exception e)
         {
             return Outcome.FromException<HourReading>(e);
         }
     }
 
-    private async ValueTask<bool> EnterAsync(CancellationToken cancellation)
+    /// <summary>Waits for a place; false when as many wait already as may.</summary>
+    private async ValueTask<bool> QueueAsync(CancellationToken cancellation)
     {
-        if (_places.Wait(TimeSpan.Zero, CancellationToken.None)) return true;
         if (Interlocked.Increment(ref _waiting) > _limits.Queue)
         {
             Interlocked.Decrement(ref _waiting);
@@ -123,6 +132,7 @@ public sealed partial class GuardedSource : IDisposable
         }
         finally
         {
+            Interlocked.Increment(ref _ended);
             _places.Release();
         }
     }

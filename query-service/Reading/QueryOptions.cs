@@ -42,9 +42,13 @@ public sealed class QueryOptions
     [Range(typeof(TimeSpan), "00:00:00.01", "00:00:10", ErrorMessage = "Query:RedisTimeout must be from 10 ms to 10 seconds.")]
     public TimeSpan RedisTimeout { get; set; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Reads from Redis at once, abandoned ones included, 1 to 10,000; one more goes to the archive at once.</summary>
+    /// <summary>Reads from Redis at once, abandoned ones included, 1 to 10,000; others wait.</summary>
     [Range(1, 10_000, ErrorMessage = "Query:RedisConcurrency must be from 1 to 10000.")]
     public int RedisConcurrency { get; set; } = 64;
+
+    /// <summary>Reads that may wait for Redis within <see cref="RedisTimeout"/>, 0 to 100,000; one more goes to the archive at once.</summary>
+    [Range(0, 100_000, ErrorMessage = "Query:RedisQueue must be from 0 to 100000.")]
+    public int RedisQueue { get; set; } = 256;
 
     /// <summary>Time limit of one read from the archive, 10 ms to 60 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.01", "00:01:00", ErrorMessage = "Query:ArchiveTimeout must be from 10 ms to 60 seconds.")]

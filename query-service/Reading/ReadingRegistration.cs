@@ -24,7 +24,7 @@ public static class ReadingRegistration
     {
         var options = provider.GetRequiredService<IOptions<QueryOptions>>().Value;
         return new HourSources(
-            Guard(provider, "redis", "redis", new SourceLimits(options.RedisTimeout, options.RedisConcurrency, Queue: 0, options.BreakFor)),
+            Guard(provider, "redis", "redis", new SourceLimits(options.RedisTimeout, options.RedisConcurrency, options.RedisQueue, options.BreakFor)),
             Guard(provider, "archive", provider.GetService<ArchiveDatabase>()?.System ?? "other_sql",
                 new SourceLimits(options.ArchiveTimeout, options.ArchiveConcurrency, options.ArchiveQueue, options.BreakFor)));
     }

@@ -106,6 +106,42 @@ public sealed class GuardedSourceTests
         Assert.That(async () => await guarded.TryReadAsync(1, CancellationToken.None), Is.Not.Null.After(5000, 5));
     }
 
+    [Test]
+    public async Task Waiting_in_vain_for_a_source_that_answers_does_not_open_the_breaker()
+    {
+        using var guarded = Guarded(concurrency: 1, queue: 20);
+        var first = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var second = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _source.Gate = first.Task;
+        var answered = guarded.TryReadAsync(0, CancellationToken.None);
+        _clock.Advance(Limit / 2);
+        var waiting = Enumerable.Range(1, 20).Select(hour => guarded.TryReadAsync(hour, CancellationToken.None)).ToArray();
+        _source.Gate = second.Task;
+        first.SetResult();
+        Assert.That(await answered.WaitAsync(TimeSpan.FromSeconds(20)), Is.Not.Null);
+        Assert.That(() => _source.Reads, Is.EqualTo(2).After(20_000, 5), "the first of those that wait is let in");
+
+        _clock.Advance(Limit);
+        Assert.That(await Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(20)), Has.All.Null);
+        second.SetResult();
+
+        Assert.That(async () => await guarded.TryReadAsync(99, CancellationToken.None), Is.Not.Null.After(5000, 5));
+    }
+
+    [Test]
+    public async Task Waiting_while_no_read_ends_opens_the_breaker()
+    {
+        using var guarded = Guarded(concurrency: 1, queue: 20);
+        _source.IgnoresTokens = true;
+        _source.Gate = new TaskCompletionSource().Task;
+        var hanging = Enumerable.Range(0, 10).Select(hour => guarded.TryReadAsync(hour, CancellationToken.None)).ToArray();
+        _clock.Advance(Limit);
+        Assert.That(await Task.WhenAll(hanging).WaitAsync(TimeSpan.FromSeconds(20)), Has.All.Null);
+
+        // With the breaker open it is said at once: nobody moves the clock.
+        Assert.That(await guarded.TryReadAsync(99, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20)), Is.Null);
+    }
+
     private GuardedSource Guarded(int concurrency = 64, int queue = 0) =>
         new(_source, "redis", new SourceLimits(Limit, concurrency, queue, BreakFor), _clock, NullLogger<GuardedSource>.Instance);
 }

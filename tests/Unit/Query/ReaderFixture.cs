@@ -15,7 +15,7 @@ public sealed class ReaderFixture : IDisposable
         set?.Invoke(Options);
         var options = Microsoft.Extensions.Options.Options.Create(Options);
         Sources = new HourSources(
-            Guard(Redis, new SourceLimits(Options.RedisTimeout, Options.RedisConcurrency, 0, Options.BreakFor)),
+            Guard(Redis, new SourceLimits(Options.RedisTimeout, Options.RedisConcurrency, Options.RedisQueue, Options.BreakFor)),
             Guard(Archive, new SourceLimits(Options.ArchiveTimeout, Options.ArchiveConcurrency, Options.ArchiveQueue, Options.BreakFor)));
         Refills = new RefillQueue(Refill, options, Clock, NullLogger<RefillQueue>.Instance);
         Reader = new HourReader(Sources, Refills, options, Clock);
