@@ -28,7 +28,7 @@ public static class FlowEndpoints
     public static void MapFlows(this IEndpointRouteBuilder routes) => routes.Map(Path, GetFlows);
 
     private static async Task GetFlows(
-        HttpContext context, FlowReader reader, IPositionedSource<ArchiveAnswer<FlowPage>> source, PositionReader<ArchiveAnswer<FlowPage>> positions, IOptions<QueryOptions> options, TimeProvider clock)
+        HttpContext context, FlowReader reader, StreamedAnswers streams, IPositionedSource<ArchiveAnswer<FlowPage>> source, PositionReader<ArchiveAnswer<FlowPage>> positions, IOptions<QueryOptions> options, TimeProvider clock)
     {
         if (!ReadOnlyCall.IsPlain(context.Request))
         {
@@ -40,6 +40,11 @@ public static class FlowEndpoints
             await problem.WriteAsync(context);
             return;
         }
+        if (streams.IsFull)
+        {
+            await StreamedAnswers.RefuseAsync(context);
+            return;
+        }
         try
         {
             var (answer, refusal) = request.Wait is { } wait
@@ -48,12 +53,12 @@ public static class FlowEndpoints
             if (refusal is not null) await PositionProblems.WriteAsync(refusal, context);
             // No flows and a partition of which nothing is known: that says nothing.
             else if (answer is null || (answer.Begin.Rows.Count == 0 && !answer.Progress.Complete)) await ReadOnlyCall.NoSourceAsync(context);
-            else
+            else await streams.WriteAsync(context, () =>
             {
                 Mark(context, answer, options.Value, clock);
                 context.Response.ContentType = "application/json";
-                if (!HttpMethods.IsHead(context.Request.Method)) await WriteAsync(context, reader, request.Hour, answer.Begin);
-            }
+                return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : WriteAsync(context, reader, request.Hour, answer.Begin);
+            });
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {

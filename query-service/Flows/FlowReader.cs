@@ -6,7 +6,7 @@ using Tally.Shared.ReadModel;
 namespace Tally.QueryService.Flows;
 
 /// <summary>Pages of flows from the archive, each within a time limit.</summary>
-public sealed partial class FlowReader(SqlFlowArchive archive, IOptions<QueryOptions> options, TimeProvider clock, ILogger<FlowReader> logger)
+public sealed partial class FlowReader(SqlFlowArchive archive, PageReads reads, IOptions<QueryOptions> options, TimeProvider clock, ILogger<FlowReader> logger)
 {
     /// <summary>How often a page is asked for again once rows were sent: giving up breaks the answer off.</summary>
     private const int Attempts = 5;
@@ -65,9 +65,7 @@ public sealed partial class FlowReader(SqlFlowArchive archive, IOptions<QueryOpt
 
     private async Task<FlowPage> OnceAsync(long hour, FlowPosition? after, CancellationToken cancellation)
     {
-        using var limit = new CancellationTokenSource(options.Value.ArchiveTimeout, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
-        var page = await archive.ReadAsync(hour, after, options.Value.FlowPageRows, either.Token).ConfigureAwait(false);
+        var page = await reads.OnceAsync(token => archive.ReadAsync(hour, after, options.Value.FlowPageRows, token), cancellation).ConfigureAwait(false);
         if (Interlocked.Exchange(ref _away, 0) == 1) Back(logger);
         return page;
     }

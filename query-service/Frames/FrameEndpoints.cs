@@ -23,7 +23,7 @@ public static class FrameEndpoints
         routes.Map("/frames/stats", GetStats);
     }
 
-    private static async Task GetWindows(HttpContext context, FrameReader reader, IOptions<QueryOptions> options, TimeProvider clock)
+    private static async Task GetWindows(HttpContext context, FrameReader reader, StreamedAnswers streams, IOptions<QueryOptions> options, TimeProvider clock)
     {
         if (!ReadOnlyCall.IsPlain(context.Request))
         {
@@ -35,6 +35,11 @@ public static class FrameEndpoints
             await problem.WriteAsync(context);
             return;
         }
+        if (streams.IsFull)
+        {
+            await StreamedAnswers.RefuseAsync(context);
+            return;
+        }
         var page = await reader.FirstAsync(query, context.RequestAborted);
         // No windows and a partition of which nothing is known: that says nothing.
         if (page is null || (page.Windows.Count == 0 && !page.Progress.Complete))
@@ -42,11 +47,14 @@ public static class FrameEndpoints
             await ReadOnlyCall.NoSourceAsync(context);
             return;
         }
-        var ageMs = clock.GetUtcNow().ToUnixTimeMilliseconds() - page.Progress.AsOfMs;
-        if (ageMs > options.Value.FreshWithin.TotalMilliseconds)
-            context.Response.Headers[AnalyticsEndpoints.StaleHeader] = ageMs.ToString(CultureInfo.InvariantCulture);
-        context.Response.ContentType = "application/json";
-        if (!HttpMethods.IsHead(context.Request.Method)) await WriteAsync(context, reader, query, page);
+        await streams.WriteAsync(context, () =>
+        {
+            var ageMs = clock.GetUtcNow().ToUnixTimeMilliseconds() - page.Progress.AsOfMs;
+            if (ageMs > options.Value.FreshWithin.TotalMilliseconds)
+                context.Response.Headers[AnalyticsEndpoints.StaleHeader] = ageMs.ToString(CultureInfo.InvariantCulture);
+            context.Response.ContentType = "application/json";
+            return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : WriteAsync(context, reader, query, page);
+        });
     }
 
     private static async Task WriteAsync(HttpContext context, FrameReader reader, FrameQuery query, FramePage? page)

@@ -6,7 +6,7 @@ using Tally.Shared.ReadModel;
 namespace Tally.QueryService.Frames;
 
 /// <summary>Windows of frames and the progress of their counting from the archive, each read within a time limit.</summary>
-public sealed partial class FrameReader(IFrameSource archive, IOptions<QueryOptions> options, TimeProvider clock, ILogger<FrameReader> logger)
+public sealed partial class FrameReader(IFrameSource archive, PageReads reads, IOptions<QueryOptions> options, TimeProvider clock, ILogger<FrameReader> logger)
 {
     /// <summary>How often a page is asked for again once windows were sent: giving up breaks the answer off.</summary>
     private const int Attempts = 5;
@@ -58,9 +58,7 @@ public sealed partial class FrameReader(IFrameSource archive, IOptions<QueryOpti
 
     private async Task<T> OnceAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellation)
     {
-        using var limit = new CancellationTokenSource(options.Value.ArchiveTimeout, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
-        var found = await read(either.Token).ConfigureAwait(false);
+        var found = await reads.OnceAsync(read, cancellation).ConfigureAwait(false);
         if (Interlocked.Exchange(ref _away, 0) == 1) Back(logger);
         return found;
     }

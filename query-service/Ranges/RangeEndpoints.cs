@@ -39,7 +39,7 @@ public static class RangeEndpoints
     public static void MapRanges(this IEndpointRouteBuilder routes) => routes.Map(Path, GetRange);
 
     private static async Task GetRange(
-        HttpContext context, RangeReader reader, IPositionedSource<ArchiveAnswer<RangeBegin>> source, PositionReader<ArchiveAnswer<RangeBegin>> positions, IOptions<RangeOptions> options, IOptions<QueryOptions> query, TimeProvider clock)
+        HttpContext context, RangeReader reader, StreamedAnswers streams, IPositionedSource<ArchiveAnswer<RangeBegin>> source, PositionReader<ArchiveAnswer<RangeBegin>> positions, IOptions<RangeOptions> options, IOptions<QueryOptions> query, TimeProvider clock)
     {
         if (!ReadOnlyCall.IsPlain(context.Request))
         {
@@ -52,6 +52,11 @@ public static class RangeEndpoints
             await problem.WriteAsync(context);
             return;
         }
+        if (streams.IsFull)
+        {
+            await StreamedAnswers.RefuseAsync(context);
+            return;
+        }
         try
         {
             var (answer, refusal) = request.Wait is { } wait
@@ -60,7 +65,7 @@ public static class RangeEndpoints
             if (refusal is not null) await PositionProblems.WriteAsync(refusal, context);
             // Zeros of a partition of which nothing is known say nothing.
             else if (answer is not { Progress.Complete: true }) await ReadOnlyCall.NoSourceAsync(context);
-            else await WriteAsync(context, reader, request, answer.Begin, StaleMs(answer, query.Value, clock));
+            else await streams.WriteAsync(context, () => WriteAsync(context, reader, request, answer.Begin, StaleMs(answer, query.Value, clock)));
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {

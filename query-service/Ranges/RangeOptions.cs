@@ -11,10 +11,6 @@ public sealed class RangeOptions
     [Range(1, 36_600, ErrorMessage = "Range:MaxDays must be from 1 to 36600.")]
     public int MaxDays { get; set; } = 3_660;
 
-    /// <summary>Pages read from the archive at once, 1 to 64; others wait up to <c>Query:ArchiveTimeout</c>. Fewer than <c>Archive:MaxReads</c> leave room for single hours.</summary>
-    [Range(1, 64, ErrorMessage = "Range:Concurrency must be from 1 to 64.")]
-    public int Concurrency { get; set; } = 2;
-
     /// <summary>Rows read at once, a row an hour or day and partition, about; 100 to 100,000. An answer holds one page in memory, whatever its length.</summary>
     [Range(100, 100_000, ErrorMessage = "Range:PageRows must be from 100 to 100000.")]
     public int PageRows { get; set; } = 8_000;

@@ -6,15 +6,14 @@ using Tally.Shared.Sketches;
 
 namespace Tally.QueryService.Ranges;
 
-/// <summary>Pages of a range from the archive: a bounded number at once, each within a time limit.</summary>
+/// <summary>Pages of a range from the archive.</summary>
 public sealed partial class RangeReader(
-    IRangeSource source, IOptions<RangeOptions> options, IOptions<QueryOptions> query, TimeProvider clock, ILogger<RangeReader> logger) : IDisposable
+    IRangeSource source, PageReads reads, IOptions<RangeOptions> options, TimeProvider clock, ILogger<RangeReader> logger)
 {
     /// <summary>How often a page is asked for again once some were sent: giving up breaks the answer off.</summary>
     private const int Attempts = 5;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
-    private readonly SemaphoreSlim _places = new(options.Value.Concurrency);
     private int _away;
 
     /// <returns>How far the archive is; null when it does not answer.</returns>
@@ -66,8 +65,6 @@ public sealed partial class RangeReader(
         }
     }
 
-    public void Dispose() => _places.Dispose();
-
     private async Task<T> AgainAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellation)
     {
         for (var attempt = 1; ; attempt++)
@@ -86,19 +83,9 @@ public sealed partial class RangeReader(
 
     private async Task<T> OnceAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellation)
     {
-        using var limit = new CancellationTokenSource(query.Value.ArchiveTimeout, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
-        await _places.WaitAsync(either.Token).ConfigureAwait(false);
-        try
-        {
-            var result = await read(either.Token).ConfigureAwait(false);
-            if (Interlocked.Exchange(ref _away, 0) == 1) Back(logger);
-            return result;
-        }
-        finally
-        {
-            _places.Release();
-        }
+        var result = await reads.OnceAsync(read, cancellation).ConfigureAwait(false);
+        if (Interlocked.Exchange(ref _away, 0) == 1) Back(logger);
+        return result;
     }
 
     private void Told(Exception e)

@@ -62,6 +62,24 @@ public sealed class QueryOptions
     [Range(0, 100_000, ErrorMessage = "Query:ArchiveQueue must be from 0 to 100000.")]
     public int ArchiveQueue { get; set; } = 1024;
 
+    /// <summary>
+    /// Ranges, lists of flows and of frames being sent at once, 1 to 10,000; one more is answered 503. Each holds a page in memory, about 1 MB, for as long as
+    /// its reader takes over it.
+    /// </summary>
+    [Range(1, 10_000, ErrorMessage = "Query:MaxStreams must be from 1 to 10000.")]
+    public int MaxStreams { get; set; } = 64;
+
+    /// <summary>Bytes a second that the reader of such an answer has to take, 240 to 10,000,000; a slower one is broken off.</summary>
+    [Range(240, 10_000_000, ErrorMessage = "Query:MinStreamRate must be from 240 to 10000000.")]
+    public int MinStreamRate { get; set; } = 16_384;
+
+    /// <summary>
+    /// Pages of ranges, flows and frames read from the archive at once, 1 to 64; others wait up to <see cref="ArchiveTimeout"/>. Fewer than
+    /// <c>Archive:MaxReads</c> leave room for single hours.
+    /// </summary>
+    [Range(1, 64, ErrorMessage = "Query:PageConcurrency must be from 1 to 64.")]
+    public int PageConcurrency { get; set; } = 2;
+
     /// <summary>Rows of flows read from the archive at once, 1 to 50,000; an answer holds a page in memory, whatever its length.</summary>
     [Range(1, 50_000, ErrorMessage = "Query:FlowPageRows must be from 1 to 50000.")]
     public int FlowPageRows { get; set; } = 2000;

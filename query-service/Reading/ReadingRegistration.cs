@@ -13,6 +13,8 @@ public static class ReadingRegistration
         var services = builder.Services;
         services.AddValidatedOptions<QueryOptions>(QueryOptions.Section);
         services.AddSingleton(Sources);
+        services.AddSingleton<PageReads>();
+        services.AddSingleton<StreamedAnswers>();
         services.AddSingleton<RefillQueue>();
         services.AddHostedService(provider => provider.GetRequiredService<RefillQueue>());
         services.AddSingleton<HourReader>();

@@ -17,7 +17,8 @@ public sealed class RangeWarmUpTests
         var away = true;
         var ranges = new FakeRanges { Step = _ => away ? throw new TimeoutException("not there yet") : Task.CompletedTask };
         ranges.Add(_clock.NowMs / 3_600_000, 1, click: true);
-        using var reader = Reader(ranges);
+        using var reads = new PageReads(Options.Create(new QueryOptions()), _clock);
+        var reader = Reader(ranges, reads);
         using var warmUp = new RangeWarmUp(ranges, reader, _clock);
         await warmUp.StartAsync(CancellationToken.None);
         await Eventually.HoldsAsync("it waits to ask again", TimeSpan.FromSeconds(10), () => Task.FromResult(_clock.Waiting > 0));
@@ -34,7 +35,8 @@ public sealed class RangeWarmUpTests
     public async Task It_ends_with_the_service_although_the_archive_never_answers()
     {
         var ranges = new FakeRanges { Step = _ => throw new TimeoutException("away") };
-        using var reader = Reader(ranges);
+        using var reads = new PageReads(Options.Create(new QueryOptions()), _clock);
+        var reader = Reader(ranges, reads);
         using var warmUp = new RangeWarmUp(ranges, reader, _clock);
         await warmUp.StartAsync(CancellationToken.None);
         await Eventually.HoldsAsync("it waits to ask again", TimeSpan.FromSeconds(10), () => Task.FromResult(_clock.Waiting > 0));
@@ -42,6 +44,6 @@ public sealed class RangeWarmUpTests
         Assert.That(warmUp.ExecuteTask!.IsCompletedSuccessfully);
     }
 
-    private RangeReader Reader(FakeRanges ranges) =>
-        new(ranges, Options.Create(new RangeOptions()), Options.Create(new QueryOptions()), _clock, NullLogger<RangeReader>.Instance);
+    private RangeReader Reader(FakeRanges ranges, PageReads reads) =>
+        new(ranges, reads, Options.Create(new RangeOptions()), _clock, NullLogger<RangeReader>.Instance);
 }
