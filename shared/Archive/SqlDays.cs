@@ -1,5 +1,3 @@
-using System.Data.Common;
-using System.Text;
 using Dapper;
 using Tally.Shared.Contracts;
 using Tally.Shared.Sketches;
@@ -38,14 +36,14 @@ internal static class SqlDays
         ORDER BY start
         """;
 
-    /// <summary>Sent in one command: most of such a statement's time is the way to the database and back.</summary>
+    /// <summary>Days mended in one transaction.</summary>
     private const int DaysAtOnce = 64;
 
     /// <summary>Hours compared at once: a year.</summary>
     private const long HoursAtOnce = 366 * SketchSpans.HoursOfDay;
 
-    /// <summary>Sums the days of <paramref name="partials"/>, whose hours are written already.</summary>
-    public static Task SumAsync(DbTransaction transaction, IReadOnlyList<HourPartial> partials) => SumAsync(transaction,
+    /// <summary>Sums the days of <paramref name="partials"/>, whose hours are written before.</summary>
+    public static void Sum(SqlStatements statements, IReadOnlyList<HourPartial> partials) => Sum(statements,
         partials.GroupBy(p => (p.Generation, From: SketchSpans.Start(SpanKind.Day, p.Hour)))
             .Select(day => new Day(day.Key.Generation, day.Key.From, $"AND partition IN ({string.Join(',', day.Select(p => p.Partition).Distinct().Order())})")));
 
@@ -73,37 +71,22 @@ internal static class SqlDays
         {
             await database.WriteAsync(async transaction =>
             {
-                await SumAsync(transaction, starts.Select(start => new Day(generation, start, ""))).ConfigureAwait(false);
+                var statements = new SqlStatements();
+                Sum(statements, starts.Select(start => new Day(generation, start, "")));
+                await statements.RunAsync(transaction).ConfigureAwait(false);
                 return true;
             }, cancellation).ConfigureAwait(false);
         }
     }
 
     // A statement a day, each a range of the primary key: PostgreSQL planned a join with all days at once so that it took longer than a command may.
-    private static async Task SumAsync(DbTransaction transaction, IEnumerable<Day> days)
+    private static void Sum(SqlStatements statements, IEnumerable<Day> days)
     {
-        foreach (var chunk in days.Chunk(DaysAtOnce))
+        foreach (var day in days)
         {
-            await using var command = transaction.Connection!.CreateCommand();
-            command.Transaction = transaction;
-            var text = new StringBuilder();
-            foreach (var day in chunk)
-            {
-                var (generation, from, to) = (Parameter(command, day.Generation), Parameter(command, day.Start), Parameter(command, day.Start + SketchSpans.HoursOfDay));
-                text.AppendLine($"INSERT INTO analytics_days ({Columns}) {Sums} WHERE generation = {generation} AND hour >= {from} AND hour < {to} {day.Partitions} {ByDay} {Replaced};");
-            }
-            command.CommandText = text.ToString();
-            await command.ExecuteNonQueryAsync().ConfigureAwait(false);
+            statements.Add($"INSERT INTO analytics_days ({Columns}) {Sums} WHERE generation = @v0 AND hour >= @v1 AND hour < @v2 {day.Partitions} {ByDay} {Replaced}",
+                day.Generation, day.Start, day.Start + SketchSpans.HoursOfDay);
         }
-    }
-
-    private static string Parameter(DbCommand command, long value)
-    {
-        var parameter = command.CreateParameter();
-        parameter.ParameterName = $"@v{command.Parameters.Count}";
-        parameter.Value = value;
-        command.Parameters.Add(parameter);
-        return parameter.ParameterName;
     }
 
     /// <param name="Generation">Of the numbers.</param>

@@ -27,7 +27,11 @@ public sealed class SqlFlowStore(ArchiveDatabase database) : ISinkStore<FlowPart
 
     public Task<SinkBatchResult> WriteAsync(SinkBatch<FlowPartial> batch, CancellationToken cancellation) =>
         new SqlProgress("archive", ArchiveQueries.Flows).WriteAsync(database, batch, p => (p.Sum.Generation, p.Partition),
-            transaction => SqlRows.UpsertAsync(transaction, Sums, NewerSum, [.. batch.Partials.Select(Row)]), cancellation);
+            (_, statements) =>
+            {
+                statements.Upsert(Sums, NewerSum, [.. batch.Partials.Select(Row)]);
+                return Task.CompletedTask;
+            }, cancellation);
 
     private static object[] Row(FlowPartial p) =>
     [

@@ -26,7 +26,11 @@ public sealed class SqlFrameStore(ArchiveDatabase database) : ISinkStore<FramePa
 
     public Task<SinkBatchResult> WriteAsync(SinkBatch<FramePartial> batch, CancellationToken cancellation) =>
         new SqlProgress("archive", ArchiveQueries.Frames).WriteAsync(database, batch, p => (p.Window.Generation, p.Partition),
-            transaction => SqlRows.UpsertAsync(transaction, Windows, NewerWindow, [.. batch.Partials.Select(p => Row(p.Window))]), cancellation);
+            (_, statements) =>
+            {
+                statements.Upsert(Windows, NewerWindow, [.. batch.Partials.Select(p => Row(p.Window))]);
+                return Task.CompletedTask;
+            }, cancellation);
 
     private static object[] Row(Contracts.FrameWindow w) =>
         [w.Generation, w.Kind, w.Start, w.End, w.Version, w.UniqueUsers, w.Frames, (long)w.State, w.StandardError];

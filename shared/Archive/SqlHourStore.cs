@@ -32,12 +32,12 @@ public sealed class SqlHourStore(ArchiveDatabase database) : ISinkStore<HourPart
         SqlProgress.ReadPositionsAsync(database, topic, partitions, cancellation);
 
     public Task<SinkBatchResult> WriteAsync(SinkBatch<HourPartial> batch, CancellationToken cancellation) =>
-        new SqlProgress(Name, ArchiveQueries.Analytics).WriteAsync(database, batch, p => (p.Generation, p.Partition), async transaction =>
+        new SqlProgress(Name, ArchiveQueries.Analytics).WriteAsync(database, batch, p => (p.Generation, p.Partition), (_, statements) =>
         {
-            await SqlRows.UpsertAsync(transaction, Partials, NewerPartial,
-                [.. batch.Partials.Select(p => (object[])[p.Generation, p.Hour, p.Partition, p.NextOffset, p.Clicks, p.Impressions, p.UniqueUsers])])
-                .ConfigureAwait(false);
-            await SqlDays.SumAsync(transaction, batch.Partials).ConfigureAwait(false);
+            statements.Upsert(Partials, NewerPartial,
+                [.. batch.Partials.Select(p => (object[])[p.Generation, p.Hour, p.Partition, p.NextOffset, p.Clicks, p.Impressions, p.UniqueUsers])]);
+            SqlDays.Sum(statements, batch.Partials);
+            return Task.CompletedTask;
         }, cancellation);
 
     public Task<bool> TryPointAsync(int generation, CancellationToken cancellation) => database.WriteAsync(async transaction =>

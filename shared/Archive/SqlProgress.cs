@@ -6,7 +6,10 @@ using Tally.Shared.ReadModel;
 
 namespace Tally.Shared.Archive;
 
-/// <summary>Writes a batch of partials in one transaction with the job's progress and the sink's position.</summary>
+/// <summary>
+/// Writes a batch of partials in one transaction with the job's progress and the sink's position: one command reads where the store stands, one writes, and
+/// the commit is the third way to the database and back.
+/// </summary>
 /// <param name="store">Name of the store in sentences.</param>
 /// <param name="job">Value of the column <c>job</c>.</param>
 internal sealed class SqlProgress(string store, string job)
@@ -41,49 +44,58 @@ internal sealed class SqlProgress(string store, string job)
     /// <param name="database">Where.</param>
     /// <param name="batch">What.</param>
     /// <param name="place">Generation and partition of a partial.</param>
-    /// <param name="partials">Writes the partials.</param>
+    /// <param name="partials">Gathers the statements that write the partials; reads what it needs for them.</param>
     /// <param name="cancellation">Ends the wait.</param>
     public Task<SinkBatchResult> WriteAsync<T>(
-        ArchiveDatabase database, SinkBatch<T> batch, Func<T, (int Generation, int Partition)> place, Func<DbTransaction, Task> partials,
+        ArchiveDatabase database, SinkBatch<T> batch, Func<T, (int Generation, int Partition)> place, Func<DbTransaction, SqlStatements, Task> partials,
         CancellationToken cancellation) => database.WriteAsync(async transaction =>
     {
-        var stored = await PositionsAsync(transaction, batch.Topic).ConfigureAwait(false);
+        var (stored, held) = await StandsAsync(transaction, batch.Topic).ConfigureAwait(false);
         if (batch.Ranges.Any(r => stored.GetValueOrDefault(r.Partition) < r.From))
             return new SinkBatchResult(false, batch.Ranges.ToDictionary(r => r.Partition, r => stored.GetValueOrDefault(r.Partition)));
-        await RefuseRegressionAsync(transaction, batch, stored).ConfigureAwait(false);
+        RefuseRegression(batch, stored, held);
 
-        await partials(transaction).ConfigureAwait(false);
-        await WriteProgressAsync(transaction, batch, batch.Partials.Select(place)).ConfigureAwait(false);
-        await SqlRows.UpsertAsync(transaction, Positions, LaterRead,
-            [.. batch.Ranges.Select(r => (object[])[batch.Topic, r.Partition, r.To])]).ConfigureAwait(false);
+        var statements = new SqlStatements();
+        await partials(transaction, statements).ConfigureAwait(false);
+        AddProgress(statements, batch, batch.Partials.Select(place));
+        statements.Upsert(Positions, LaterRead, [.. batch.Ranges.Select(r => (object[])[batch.Topic, r.Partition, r.To])]);
+        await statements.RunAsync(transaction).ConfigureAwait(false);
         return SinkBatchResult.Done;
     }, cancellation);
 
-    private async Task WriteProgressAsync<T>(DbTransaction transaction, SinkBatch<T> batch, IEnumerable<(int Generation, int Partition)> places)
+    private void AddProgress<T>(SqlStatements statements, SinkBatch<T> batch, IEnumerable<(int Generation, int Partition)> places)
     {
-        await SqlRows.UpsertAsync(transaction, Progress, NewerProgress,
+        statements.Upsert(Progress, NewerProgress,
             [.. batch.Progress.Select(p => (object[])
-                [job, p.Generation, p.Partition, p.NextOffset, p.AsOfMs, 0L, p.PartitionCount, JsonFormatter.Default.Format(p)])])
-            .ConfigureAwait(false);
+                [job, p.Generation, p.Partition, p.NextOffset, p.AsOfMs, 0L, p.PartitionCount, JsonFormatter.Default.Format(p)])]);
         // A partition whose partials came without a progress record still tells how far it was read.
         var read = batch.Ranges.ToDictionary(r => r.Partition, r => r.To);
         var seen = batch.Progress.Select(p => (p.Generation, p.Partition)).Concat(places).Distinct();
-        await SqlRows.UpsertAsync(transaction, Progress, LaterPosition,
-            [.. seen.Select(s => (object[])[job, s.Generation, s.Partition, 0L, 0L, read[s.Partition], 0, ""])]).ConfigureAwait(false);
+        statements.Upsert(Progress, LaterPosition, [.. seen.Select(s => (object[])[job, s.Generation, s.Partition, 0L, 0L, read[s.Partition], 0, ""])]);
     }
 
-    private async Task RefuseRegressionAsync<T>(DbTransaction transaction, SinkBatch<T> batch, Dictionary<int, long> stored)
+    private void RefuseRegression<T>(SinkBatch<T> batch, Dictionary<int, long> stored, Dictionary<(int Generation, int Partition), long> held)
     {
-        foreach (var generation in batch.Progress.GroupBy(p => p.Generation))
+        foreach (var progress in batch.Progress)
         {
-            var held = await ArchiveQueries.ProgressAsync(transaction, job, generation.Key).ConfigureAwait(false);
-            foreach (var progress in generation)
-            {
-                var unread = batch.Ranges.Any(r => r.Partition == progress.Partition && r.From == stored.GetValueOrDefault(r.Partition));
-                if (unread && held[progress.Partition] is { } before && progress.NextOffset < before.NextOffset)
-                    throw SinkStoreFaults.Regressed(store, batch.Topic, progress.Partition);
-            }
+            var unread = batch.Ranges.Any(r => r.Partition == progress.Partition && r.From == stored.GetValueOrDefault(r.Partition));
+            if (unread && held.TryGetValue((progress.Generation, progress.Partition), out var before) && progress.NextOffset < before)
+                throw SinkStoreFaults.Regressed(store, batch.Topic, progress.Partition);
         }
+    }
+
+    /// <summary>The positions of the topic, and the next offset of each generation and partition of the job.</summary>
+    private async Task<(Dictionary<int, long> Positions, Dictionary<(int Generation, int Partition), long> Progress)> StandsAsync(DbTransaction transaction, string topic)
+    {
+        await using var rows = await transaction.Connection!.ExecuteReaderAsync(
+            "SELECT partition, position FROM positions WHERE topic = @topic; SELECT generation, partition, next_offset FROM progress WHERE job = @job;",
+            new { topic, job }, transaction).ConfigureAwait(false);
+        var positions = new Dictionary<int, long>();
+        while (await rows.ReadAsync().ConfigureAwait(false)) positions[(int)rows.GetInt64(0)] = rows.GetInt64(1);
+        await rows.NextResultAsync().ConfigureAwait(false);
+        var progress = new Dictionary<(int, int), long>();
+        while (await rows.ReadAsync().ConfigureAwait(false)) progress[((int)rows.GetInt64(0), (int)rows.GetInt64(1))] = rows.GetInt64(2);
+        return (positions, progress);
     }
 
     private static async Task<Dictionary<int, long>> PositionsAsync(DbTransaction transaction, string topic) =>

@@ -4,27 +4,11 @@ using System.Text;
 
 namespace Tally.Shared.Archive;
 
-/// <summary>Reads and inserts many rows in few statements, so that a remote database is asked once a batch.</summary>
+/// <summary>Reads many rows in few statements, so that a remote database is asked once a batch.</summary>
 internal static class SqlRows
 {
     /// <summary>Below SQLite's historic limit of 999 parameters.</summary>
     private const int ParametersAtMost = 900;
-
-    /// <param name="transaction">Where it happens.</param>
-    /// <param name="insert"><c>INSERT INTO t (a, b)</c></param>
-    /// <param name="conflict"><c>ON CONFLICT …</c></param>
-    /// <param name="rows">Values of each row, all of one length.</param>
-    public static async Task UpsertAsync(DbTransaction transaction, string insert, string conflict, IReadOnlyList<object[]> rows)
-    {
-        if (rows.Count == 0) return;
-        foreach (var chunk in rows.Chunk(ParametersAtMost / rows[0].Length))
-        {
-            await using var command = transaction.Connection!.CreateCommand();
-            command.Transaction = transaction;
-            command.CommandText = $"{insert} VALUES {Values(command, chunk)} {conflict}";
-            await command.ExecuteNonQueryAsync().ConfigureAwait(false);
-        }
-    }
 
     /// <param name="transaction">Where it happens.</param>
     /// <param name="select"><c>SELECT … FROM t WHERE (a, b) IN</c></param>

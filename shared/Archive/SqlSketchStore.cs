@@ -39,9 +39,9 @@ public sealed class SqlSketchStore(ArchiveDatabase database) : ISinkStore<HourSk
 
     public Task<SinkBatchResult> WriteAsync(SinkBatch<HourSketch> batch, CancellationToken cancellation) =>
         new SqlProgress("archive", ArchiveQueries.Sketches).WriteAsync(database, batch, s => (s.Generation, s.Partition),
-            transaction => WriteAsync(transaction, batch.Partials), cancellation);
+            (transaction, statements) => WriteAsync(transaction, statements, batch.Partials), cancellation);
 
-    private static async Task WriteAsync(DbTransaction transaction, IReadOnlyList<HourSketch> sketches)
+    private static async Task WriteAsync(DbTransaction transaction, SqlStatements statements, IReadOnlyList<HourSketch> sketches)
     {
         var before = new Dictionary<(int, long, int), (long NextOffset, long Users)>();
         await SqlRows.FindAsync(transaction, StoredHours,
@@ -61,8 +61,7 @@ public sealed class SqlSketchStore(ArchiveDatabase database) : ISinkStore<HourSk
             foreach (var kind in Sums) sums[Place(sketch, kind)].Add(users, gained);
         }
 
-        await SqlRows.UpsertAsync(transaction, Sketches, Replaced,
-            [.. newer.Select(Row), .. sums.Select(sum => Row(sum.Key, sum.Value))]).ConfigureAwait(false);
+        statements.Upsert(Sketches, Replaced, [.. newer.Select(Row), .. sums.Select(sum => Row(sum.Key, sum.Value))]);
     }
 
     private static (int Generation, SpanKind Kind, long Start, int Partition) Place(HourSketch sketch, SpanKind kind) =>

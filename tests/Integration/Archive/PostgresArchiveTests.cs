@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Npgsql;
 using Tally.Shared.Archive;
 using Tally.Shared.Hosting;
 using Tally.Tests.Support;
@@ -52,6 +53,24 @@ public sealed class PostgresArchiveTests
             Assert.That(Enumerable.Range(0, partitions).Select(p => last.Progress[p]!.Value.NextOffset), Has.All.EqualTo(batches));
             Assert.That(positions.Values, Has.All.EqualTo(batches * 2));
         });
+    }
+
+    [Test]
+    public async Task A_batch_of_many_rows_is_three_ways_to_the_server_and_back()
+    {
+        await using var archive = await TemporaryArchive.CreateAsync(_server);
+        await using var between = new RoundTrips(_server.Port);
+        var connectionString = new NpgsqlConnectionStringBuilder(archive.ConnectionString) { Port = between.Port }.ConnectionString;
+        await using var database = new PostgresArchive(Options.Create(new ArchiveOptions { ConnectionString = connectionString }));
+        var store = new SqlHourStore(database);
+        Assert.That((await store.WriteAsync(Batch(0, 0, 2, Partial(Hour, 0, 1, 1, 0, 1), Progress(0, 1)), CancellationToken.None)).Applied, Is.True, "the connection is there");
+        var before = between.Count;
+
+        object[] records = [.. Enumerable.Range(0, 500).Select(n => Partial(Hour + n, 0, 2, n, 0, 1)), Progress(0, 2)];
+        Assert.That((await store.WriteAsync(Batch(0, 2, 600, records), CancellationToken.None)).Applied, Is.True);
+
+        Assert.That(between.Count - before, Is.EqualTo(3), "where it stands, what is new, the commit");
+        Assert.That((await archive.Reader.ReadAsync(Hour + 499, CancellationToken.None)).Counts.Clicks, Is.EqualTo(499));
     }
 
     [TestCase("Password=wrong-secret", "password authentication failed")]
