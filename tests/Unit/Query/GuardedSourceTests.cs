@@ -133,13 +133,17 @@ public sealed class GuardedSourceTests
     {
         using var guarded = Guarded(concurrency: 1, queue: 20);
         _source.IgnoresTokens = true;
-        _source.Gate = new TaskCompletionSource().Task;
+        var hangs = new TaskCompletionSource();
+        _source.Gate = hangs.Task;
         var hanging = Enumerable.Range(0, 10).Select(hour => guarded.TryReadAsync(hour, CancellationToken.None)).ToArray();
         _clock.Advance(Limit);
         Assert.That(await Task.WhenAll(hanging).WaitAsync(TimeSpan.FromSeconds(20)), Has.All.Null);
 
-        // With the breaker open it is said at once: nobody moves the clock.
+        // There is room again, but nobody is asked while the breaker is open.
+        hangs.SetResult();
+        var asked = _source.Reads;
         Assert.That(await guarded.TryReadAsync(99, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20)), Is.Null);
+        Assert.That(_source.Reads, Is.EqualTo(asked));
     }
 
     private GuardedSource Guarded(int concurrency = 64, int queue = 0) =>

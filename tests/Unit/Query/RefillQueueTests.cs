@@ -67,7 +67,8 @@ public sealed class RefillQueueTests : IAsyncDisposable
             if (_clock.Waiting > 0) _clock.Advance(TimeSpan.FromSeconds(10));
             return Task.FromResult(_queue.Count == 0);
         });
-        Assert.That(_refill.Calls, Is.InRange(2, 5));
+        // How many of them a step of the clock sets off is the scheduler's affair.
+        Assert.That(_refill.Calls, Is.InRange(2, (int)(_options.RefillFor / _options.RefillEvery) + 1));
     }
 
     [Test]
