@@ -39,7 +39,13 @@ public sealed class PageTests
         var page = await _browser.OpenAsync(_pipeline.QueryAt("/"));
         await FollowsAsync(page, "ada", "bob", "ada");
         var state = await page.Locator("#state").TextContentAsync();
-        var bars = await page.Locator("#chart g").EvaluateAllAsync<string[]>("groups => groups.map(g => g.querySelector('title')?.textContent ?? '')");
+        string[] bars = [];
+        // The past hours are asked for once the current one is there.
+        await Eventually.HoldsAsync("the past hours are drawn", Patience, async () =>
+        {
+            bars = await page.Locator("#chart g").EvaluateAllAsync<string[]>("groups => groups.map(g => g.querySelector('title')?.textContent ?? '')");
+            return bars.Count(b => b.Length > 0) > 1;
+        });
         var named = DateTimeOffset.FromUnixTimeMilliseconds(past).ToString("yyyy-MM-dd HH':00 GMT'", CultureInfo.InvariantCulture);
         await AttachAsync(page, "page.png");
         Assert.Multiple(() =>
