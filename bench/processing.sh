@@ -25,12 +25,12 @@ else
   until grep -q ready "$data/broker.log"; do sleep 0.1; done
 fi
 echo "$events events, zipf $zipf, $broker"
-"$peers" generate --topic events --events "$events" --users 200000 --hours 24 --partitions 4 --zipf "$zipf" --expected "$data/expected.json"
+"$peers" generate --topic backlog --events "$events" --users 200000 --hours 24 --partitions 4 --zipf "$zipf" --expected "$data/expected.json"
 for turn in $(seq 1 "${TURNS:-1}"); do
-  $ours read "$KAFKA_BOOTSTRAP" events one
-  $ours read "$KAFKA_BOOTSTRAP" events batch
-  $ours count "$KAFKA_BOOTSTRAP" events "$data/expected.json" "${BUDGET_MB:-48}"
-  [ -n "${ONLY_OURS:-}" ] || "$peers" flink --topic events --expect-events "$events" --expected "$data/expected.json" 2> /dev/null | grep peer= || true
-  [ -n "${ONLY_OURS:-}" ] || "$peers" kafka-streams --topic events --expect-events "$events" --expected "$data/expected.json" --seen chunks 2> /dev/null | grep peer= || true
-  [ -n "${ONLY_OURS:-}" ] || "$peers" kafka-streams --topic events --expect-events "$events" --expected "$data/expected.json" --seen pairs 2> /dev/null | grep peer= || true
+  $ours read "$KAFKA_BOOTSTRAP" backlog one
+  $ours read "$KAFKA_BOOTSTRAP" backlog batch
+  $ours count "$KAFKA_BOOTSTRAP" backlog "$data/expected.json" "${BUDGET_MB:-48}"
+  [ -n "${ONLY_OURS:-}" ] || "$peers" flink --topic backlog --expect-events "$events" --expected "$data/expected.json" 2> /dev/null | grep peer= || true
+  [ -n "${ONLY_OURS:-}" ] || "$peers" kafka-streams --topic backlog --expect-events "$events" --expected "$data/expected.json" --seen chunks 2> /dev/null | grep peer= || true
+  [ -n "${ONLY_OURS:-}" ] || "$peers" kafka-streams --topic backlog --expect-events "$events" --expected "$data/expected.json" --seen pairs 2> /dev/null | grep peer= || true
 done
