@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Tally.ProcessorService.Engine.Broker;
+using Tally.ProcessorService.Engine.Kafka.Fetching;
 using Tally.Shared.Kafka;
 
 namespace Tally.ProcessorService.Engine.Kafka;
@@ -81,6 +82,7 @@ public sealed class KafkaBroker(
         config.QueuedMaxMessagesKbytes = options.PrefetchKilobytes;
         config.FetchWaitMaxMs = 50;
         config.ConsumeResultFields = "headers,timestamp";
+        FetchOn(config);
         Protect(config);
         return new KafkaReplayLog(config, topic, from, logger);
     }
@@ -131,7 +133,18 @@ public sealed class KafkaBroker(
         config.QueuedMinMessages = options.PrefetchRecords;
         config.QueuedMaxMessagesKbytes = options.PrefetchKilobytes;
         config.ConsumeResultFields = "headers,timestamp";
+        FetchOn(config);
         Protect(config);
+    }
+
+    /// <summary>
+    /// A partition whose queue was full is left alone for so long, a second by default, and is empty meanwhile. The setting is as old as librdkafka 2.2; before it there
+    /// is <see cref="FetchNudge"/>.
+    /// </summary>
+    private static void FetchOn(ConsumerConfig config)
+    {
+        const string Backoff = "fetch.queue.backoff.ms";
+        if (!FetchNudge.Needed && config.All(property => property.Key != Backoff)) config.Set(Backoff, "0");
     }
 
     /// <summary>What exactly-once rests on is not for Kafka:Client to change.</summary>
