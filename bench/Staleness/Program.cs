@@ -15,7 +15,7 @@ var (command, query, gateway) = (args[0], args[1], args[3]);
 var probes = int.Parse(args[4], CultureInfo.InvariantCulture);
 using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 64, UseProxy = false });
 using var redis = await ConnectionMultiplexer.ConnectAsync(args[2]);
-var thisHour = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / Hours.MillisecondsPerHour;
+var thisHour = Hours.Of(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
 
 var (memory, revalidated, kept) = (new List<double>(), new List<double>(), new List<double>());
 await ProbeAsync(thisHour, probes, query, memory, revalidated);
@@ -28,10 +28,10 @@ return 0;
 
 async Task ProbeAsync(long hour, int count, string where, List<double> delays, List<double>? again)
 {
-    var path = $"/analytics?timestamp={hour * Hours.MillisecondsPerHour}";
+    var path = $"/analytics?timestamp={Hours.StartMs(hour)}";
     var key = (RedisKey)$"analytics:hour:{Hours.Name(hour)}";
     await PostAsync(path + "&user=first&click");
-    var seen = await UntilAsync(async () => await InRedisAsync(key), 0);
+    var seen = await UntilAsync(() => InRedisAsync(key), 0);
     await UntilAsync(() => ClicksAsync(where + path), seen.Clicks - 1);
     for (var n = 0; n < count; n++)
     {

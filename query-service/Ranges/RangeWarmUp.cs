@@ -29,7 +29,7 @@ public sealed class RangeWarmUp(IRangeSource source, RangeReader reader, TimePro
         try
         {
             var begin = await source.BeginAsync(stopping).ConfigureAwait(false);
-            var today = SketchSpans.Start(SpanKind.Day, clock.GetUtcNow().ToUnixTimeMilliseconds() / Hours.MillisecondsPerHour);
+            var today = SketchSpans.Start(SpanKind.Day, Hours.Of(clock.GetUtcNow().ToUnixTimeMilliseconds()));
             var request = new RangeRequest(new SpanRun(SpanKind.Day, today - (2 * 365 * SketchSpans.HoursOfDay), today + SketchSpans.HoursOfDay), Wait: null);
             await using var pages = reader.CountsAsync(begin, request.Range, stopping).GetAsyncEnumerator(stopping);
             await pages.MoveNextAsync().ConfigureAwait(false);

@@ -8,7 +8,7 @@ namespace Tally.Shared.Archive;
 internal static class SqlRows
 {
     /// <summary>Below SQLite's historic limit of 999 parameters.</summary>
-    private const int ParametersAtMost = 900;
+    internal const int ParametersAtMost = 900;
 
     /// <param name="transaction">Where it happens.</param>
     /// <param name="select"><c>SELECT … FROM t WHERE (a, b) IN</c></param>

@@ -6,9 +6,6 @@ namespace Tally.Shared.Archive;
 /// <summary>Statements gathered and sent together, in order, so that a remote database is asked once for all of them.</summary>
 internal sealed class SqlStatements
 {
-    /// <summary>Of one statement: below SQLite's historic limit of 999.</summary>
-    private const int ParametersAtMost = 900;
-
     private readonly List<(string Text, object[] Values)> _statements = [];
 
     /// <param name="insert"><c>INSERT INTO t (a, b)</c></param>
@@ -18,7 +15,7 @@ internal sealed class SqlStatements
     {
         if (rows.Count == 0) return;
         var width = rows[0].Length;
-        foreach (var chunk in rows.Chunk(ParametersAtMost / width))
+        foreach (var chunk in rows.Chunk(SqlRows.ParametersAtMost / width))
         {
             var places = Enumerable.Range(0, chunk.Length).Select(row => $"({string.Join(", ", Enumerable.Range(row * width, width).Select(Name))})");
             Add($"{insert} VALUES {string.Join(", ", places)} {conflict}", [.. chunk.SelectMany(row => row)]);

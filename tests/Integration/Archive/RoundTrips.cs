@@ -10,14 +10,12 @@ internal sealed class RoundTrips : IAsyncDisposable
     private readonly CancellationTokenSource _end = new();
     private readonly List<Task> _work = [];
     private readonly int _server;
-    private readonly TimeSpan _delay;
     private int _count;
 
     /// <param name="server">Port of the server, on this machine.</param>
-    /// <param name="delay">How much longer the way to it takes.</param>
-    public RoundTrips(int server, TimeSpan delay = default)
+    public RoundTrips(int server)
     {
-        (_server, _delay) = (server, delay);
+        _server = server;
         _listener.Start();
         _work.Add(AcceptAsync());
     }
@@ -54,28 +52,22 @@ internal sealed class RoundTrips : IAsyncDisposable
             await server.ConnectAsync(IPAddress.Loopback, _server);
             var answered = 1;
             await Task.WhenAll(
-                PumpAsync(client, server, async () =>
+                PumpAsync(client, server, () =>
                 {
-                    if (Interlocked.Exchange(ref answered, 0) == 0) return;
-                    Interlocked.Increment(ref _count);
-                    if (_delay > TimeSpan.Zero) await Task.Delay(_delay, _end.Token);
+                    if (Interlocked.Exchange(ref answered, 0) == 1) Interlocked.Increment(ref _count);
                 }),
-                PumpAsync(server, client, () =>
-                {
-                    Volatile.Write(ref answered, 1);
-                    return Task.CompletedTask;
-                }));
+                PumpAsync(server, client, () => Volatile.Write(ref answered, 1)));
         }
     }
 
-    private async Task PumpAsync(TcpClient from, TcpClient to, Func<Task> before)
+    private async Task PumpAsync(TcpClient from, TcpClient to, Action before)
     {
         var buffer = new byte[65536];
         try
         {
             while (await from.GetStream().ReadAsync(buffer, _end.Token) is > 0 and var read)
             {
-                await before();
+                before();
                 await to.GetStream().WriteAsync(buffer.AsMemory(0, read), _end.Token);
             }
             to.Client.Shutdown(SocketShutdown.Send);
