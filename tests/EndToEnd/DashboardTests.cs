@@ -18,7 +18,7 @@ public sealed partial class DashboardTests
     {
         await using var pipeline = await Pipeline.StartAsync();
         await UseAsync(pipeline);
-        await Eventually.HoldsAsync("every query finds what it asks for", TimeSpan.FromSeconds(15), async () =>
+        await Eventually.HoldsAsync("every query finds what it asks for", async () =>
         {
             var exported = await ExportedAsync(pipeline);
             var missing = Queries().SelectMany(q => Missing(q, exported)).Distinct().ToList();
@@ -48,7 +48,7 @@ public sealed partial class DashboardTests
         {
             using var answer = await pipeline.Http.PostAsync(pipeline.CommandAt(target), null);
         }
-        await Eventually.HoldsAsync("the events show", TimeSpan.FromSeconds(20), async () =>
+        await Eventually.HoldsAsync("the events show", async () =>
             (await pipeline.Http.GetStringAsync(pipeline.QueryAt("/analytics?timestamp=123"))).Contains("impressions,1", StringComparison.Ordinal));
     }
 

@@ -30,7 +30,7 @@ public sealed class FaultTests
             await Task.Delay(20_000);
             _pipeline.Broker.Start();
             var accepted = load.Poster.Accepted;
-            await Eventually.HoldsAsync("events are accepted again", TimeSpan.FromSeconds(20), () => Task.FromResult(load.Poster.Accepted > accepted));
+            await Eventually.HoldsAsync("events are accepted again", () => Task.FromResult(load.Poster.Accepted > accepted));
             await Task.Delay(2_000);
             Assert.That(load.Poster.Answers, Contains.Key(System.Net.HttpStatusCode.ServiceUnavailable));
         });
@@ -85,7 +85,7 @@ public sealed class FaultTests
 
         // Until the late event shows, only what was true before may be read: never the late event alone.
         var before = HourBody.Parse(new HourOracle().Body(Hour));
-        await Eventually.HoldsAsync("the late event shows", TimeSpan.FromSeconds(20), async () =>
+        await Eventually.HoldsAsync("the late event shows", async () =>
         {
             var text = await _pipeline.Http.GetStringAsync(_pipeline.QueryAt($"/analytics?timestamp={Hour * 3_600_000}"));
             var body = HourBody.Parse(text);
@@ -115,7 +115,7 @@ public sealed class FaultTests
             var least = HourBody.Of(accepted);
             var most = HourBody.Of(accepted.Concat(load.Unknown.Where(e => e.Hour == hour)));
             HourBody body = default;
-            await Eventually.HoldsAsync($"hour {hour} holds every event accepted", TimeSpan.FromSeconds(30), async () =>
+            await Eventually.HoldsAsync($"hour {hour} holds every event accepted", async () =>
             {
                 using var answer = await _pipeline.Http.GetAsync(_pipeline.QueryAt($"/analytics?timestamp={hour * 3_600_000}"));
                 if (!answer.IsSuccessStatusCode || answer.Headers.Contains("Tally-Stale")) return false;
@@ -139,7 +139,7 @@ public sealed class FaultTests
     }
 
     private Task ReadsAsync(long hour, HourOracle oracle) =>
-        Eventually.HoldsAsync($"hour {hour} reads {oracle.Body(hour)}", TimeSpan.FromSeconds(20), async () =>
+        Eventually.HoldsAsync($"hour {hour} reads {oracle.Body(hour)}", async () =>
             await _pipeline.Http.GetStringAsync(_pipeline.QueryAt($"/analytics?timestamp={hour * 3_600_000}")) == oracle.Body(hour));
 
     private async Task<string?> OnRedisAsync(string command, params object[] arguments)

@@ -34,7 +34,7 @@ public sealed class RangeTests
             var (first, last) = (from / hours * hours, now / hours * hours);
             var expected = Enumerable.Range(0, (int)((last - first) / hours) + 1).Select(i => first + (i * hours))
                 .Select(start => oracle.Over(hour => hour >= start && hour < start + hours)).Append(oracle.Over(_ => true)).ToList();
-            await Eventually.HoldsAsync($"the range by {step} is that of a plain recount", TimeSpan.FromSeconds(40), async () =>
+            await Eventually.HoldsAsync($"the range by {step} is that of a plain recount", async () =>
             {
                 var answer = JsonDocument.Parse(await pipeline.Http.GetStringAsync(
                     pipeline.QueryAt($"/analytics/range?from={from * 3_600_000}&to={(now + 1) * 3_600_000}&step={step}"))).RootElement;

@@ -32,7 +32,7 @@ public sealed class RebuildTests
         await using var materializer = pipeline.Materializer.With(new Dictionary<string, string> { ["Materializer__Generation"] = "2" });
         processor.Start();
         materializer.Start();
-        await Eventually.HoldsAsync("both stores are read in generation 2", TimeSpan.FromSeconds(40), async () =>
+        await Eventually.HoldsAsync("both stores are read in generation 2", async () =>
         {
             using var accounting = JsonDocument.Parse(await pipeline.Http.GetStringAsync(pipeline.QueryAt("/accounting")));
             var analytics = accounting.RootElement.GetProperty("jobs")[0];
@@ -46,7 +46,7 @@ public sealed class RebuildTests
         var total = $$"""
             "total":{"unique_users":{{users}},"clicks":{{clicks}},"impressions":{{impressions}},"exact":false,
             """.Trim();
-        await Eventually.HoldsAsync("the new generation has sketches of its own, of all users", TimeSpan.FromSeconds(20), async () =>
+        await Eventually.HoldsAsync("the new generation has sketches of its own, of all users", async () =>
             await pipeline.Http.GetStringAsync(pipeline.QueryAt($"/analytics/range?from={(now - 60) * 3_600_000}&to={(now + 1) * 3_600_000}&step=day")) is var range
             && range.Contains(total, StringComparison.Ordinal) && range.EndsWith("\"pending_users\":0}}\n", StringComparison.Ordinal));
 
@@ -60,7 +60,7 @@ public sealed class RebuildTests
         async Task ReadsRightAsync()
         {
             foreach (var hour in hours)
-                await Eventually.HoldsAsync($"hour {hour} reads {oracle.Body(hour)}", TimeSpan.FromSeconds(20), async () =>
+                await Eventually.HoldsAsync($"hour {hour} reads {oracle.Body(hour)}", async () =>
                     await pipeline.Http.GetStringAsync(pipeline.QueryAt($"/analytics?timestamp={hour * 3_600_000}")) == oracle.Body(hour));
         }
     }

@@ -27,7 +27,7 @@ public sealed class SecuredKafkaTests : IDisposable
         foreach (var e in events) oracle.Count(e);
         await new Poster(pipeline).PostAllAsync(events, connections: 8);
         var timestamp = (hour * 3_600_000).ToString(CultureInfo.InvariantCulture);
-        await Eventually.HoldsAsync($"the hour reads {oracle.Body(hour)}", TimeSpan.FromSeconds(30), async () =>
+        await Eventually.HoldsAsync($"the hour reads {oracle.Body(hour)}", async () =>
             await pipeline.Http.GetStringAsync(pipeline.QueryAt($"/analytics?timestamp={timestamp}")) == oracle.Body(hour));
         Assert.That(pipeline.Logs, Does.Not.Contain(BrokerSecrets.Password));
     }
@@ -45,7 +45,7 @@ public sealed class SecuredKafkaTests : IDisposable
         foreach (var service in clients) service.Start();
         foreach (var service in clients)
         {
-            await Eventually.HoldsAsync($"{service.Name} says why it is not ready", TimeSpan.FromSeconds(30), async () =>
+            await Eventually.HoldsAsync($"{service.Name} says why it is not ready", async () =>
             {
                 using var answer = await pipeline.Http.GetAsync(pipeline.ReadinessOf(service));
                 return answer.StatusCode == HttpStatusCode.ServiceUnavailable && (await answer.Content.ReadAsStringAsync()).Contains(sentence, StringComparison.Ordinal);

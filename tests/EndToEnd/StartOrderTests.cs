@@ -75,7 +75,7 @@ public sealed class StartOrderTests
 
             var e = new PostedEvent(123, "ada", Click: true, Id: null);
             await new Poster(pipeline).PostAllAsync([e], 1);
-            await Eventually.HoldsAsync("the event shows", TimeSpan.FromSeconds(30), async () =>
+            await Eventually.HoldsAsync("the event shows", async () =>
                 await pipeline.Http.GetStringAsync(pipeline.QueryAt("/analytics?timestamp=123")) == "unique_users,1\nclicks,1\nimpressions,0\n");
         }
         catch

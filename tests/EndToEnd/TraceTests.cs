@@ -6,8 +6,6 @@ namespace Tally.Tests.EndToEnd;
 /// <summary>POSTs are followed from HTTP through Kafka to Redis and the archive by their W3C trace context.</summary>
 public sealed class TraceTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-
     [Test]
     public async Task One_post_is_one_trace_through_every_service_and_a_get_shows_where_it_read()
     {
@@ -20,7 +18,7 @@ public sealed class TraceTests
         await ShowsAsync(pipeline, "clicks,1");
         using var read = await SendAsync(pipeline, HttpMethod.Get, pipeline.QueryAt("/analytics?timestamp=999999999"), get);
         IReadOnlyList<Span> all = [], query = [];
-        await Eventually.HoldsAsync("all four services have sent their spans", Patience, async () =>
+        await Eventually.HoldsAsync("all four services have sent their spans", async () =>
         {
             all = await traces.TraceAsync(post);
             query = await traces.TraceAsync(get);
@@ -67,13 +65,13 @@ public sealed class TraceTests
 
         foreach (var id in sampled)
         {
-            await Eventually.HoldsAsync($"{id} leads to the processor", Patience, async () =>
+            await Eventually.HoldsAsync($"{id} leads to the processor", async () =>
                 (await traces.TraceAsync(id)).Any(s => s.Service == "processor-service") || (await traces.LinkingAsync("processor-service", id)).Count > 0);
         }
         Assert.That(await traces.CountAsync("command-service"), Is.EqualTo(sampled.Count), "a POST that nobody samples leaves no trace");
     }
 
-    private static Task ShowsAsync(Pipeline pipeline, string line) => Eventually.HoldsAsync("the events show", Patience, async () =>
+    private static Task ShowsAsync(Pipeline pipeline, string line) => Eventually.HoldsAsync("the events show", async () =>
         (await pipeline.Http.GetStringAsync(pipeline.QueryAt("/analytics?timestamp=123"))).Contains(line, StringComparison.Ordinal));
 
     private static Task<HttpResponseMessage> SendAsync(Pipeline pipeline, HttpMethod method, Uri uri, string traceId)

@@ -7,6 +7,12 @@ public static class Eventually
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>How long a test waits for what takes far less: only a broken system, or a machine that is busy elsewhere for a minute, reaches it.</summary>
+    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(60);
+
+    /// <inheritdoc cref="HoldsAsync(string, TimeSpan, Func{Task{bool}})"/>
+    public static Task HoldsAsync(string what, Func<Task<bool>> holds) => HoldsAsync(what, Patience, holds);
+
     /// <param name="what">A sentence for the failure.</param>
     /// <param name="limit">Generous: only a broken system reaches it.</param>
     /// <param name="holds">Asked again and again; what it throws counts as "not yet", but for a failed assertion.</param>

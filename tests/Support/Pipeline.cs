@@ -175,7 +175,7 @@ public sealed class Pipeline : IAsyncDisposable
 
     private string Port(string name) => _ports[name].ToString(CultureInfo.InvariantCulture);
 
-    private Task ReadyAsync(string name) => Eventually.HoldsAsync($"{name} is ready", TimeSpan.FromSeconds(60), async () =>
+    private Task ReadyAsync(string name) => Eventually.HoldsAsync($"{name} is ready", async () =>
     {
         using var answer = await _http.GetAsync(At(name, "/health/ready"));
         return answer.IsSuccessStatusCode;

@@ -8,7 +8,6 @@ namespace Tally.Tests.Support;
 public sealed class PostgresServer : IAsyncDisposable
 {
     private const string Password = "only-for-this-test";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tally-postgres-");
     private readonly string _programs;
@@ -45,7 +44,7 @@ public sealed class PostgresServer : IAsyncDisposable
     public async Task RestartAsync()
     {
         _process.Start();
-        await Eventually.HoldsAsync("PostgreSQL answers", Patience, async () =>
+        await Eventually.HoldsAsync("PostgreSQL answers", async () =>
         {
             try
             {

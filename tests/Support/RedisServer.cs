@@ -9,8 +9,6 @@ namespace Tally.Tests.Support;
 /// <summary>A real redis-server on a free port in a folder of its own; nothing it holds survives its end.</summary>
 public sealed class RedisServer : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tally-redis-");
     private readonly ServiceProcess _process;
 
@@ -43,7 +41,7 @@ public sealed class RedisServer : IAsyncDisposable
     public async Task RestartAsync()
     {
         _process.Start();
-        await Eventually.HoldsAsync("redis-server answers", Patience, async () =>
+        await Eventually.HoldsAsync("redis-server answers", async () =>
         {
             try
             {

@@ -7,8 +7,6 @@ namespace Tally.Tests.Support;
 /// <summary>Where the threads of a process stand, as gdb tells it: of one that does not end its log says nothing any more.</summary>
 public static class ThreadStacks
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-
     /// <returns>One sentence where it cannot be told.</returns>
     public static async Task<string> OfAsync(int process)
     {
@@ -20,7 +18,7 @@ public static class ThreadStacks
         try
         {
             using var gdb = Process.Start(start)!;
-            using var patience = new CancellationTokenSource(Limit);
+            using var patience = new CancellationTokenSource(Eventually.Patience);
             var errors = gdb.StandardError.ReadToEndAsync(patience.Token);
             try
             {
@@ -31,7 +29,7 @@ public static class ThreadStacks
             catch (OperationCanceledException)
             {
                 gdb.Kill();
-                return $"gdb did not say within {Limit.TotalSeconds} s where its threads stand.";
+                return $"gdb did not say within {Eventually.Patience.TotalSeconds} s where its threads stand.";
             }
         }
         catch (Win32Exception)

@@ -50,7 +50,7 @@ public sealed class ColourAgeingTests
         });
     }
 
-    private static Task AccountedAsync(Pipeline pipeline, long held) => Eventually.HoldsAsync("the accounting names every event once", TimeSpan.FromSeconds(20), async () =>
+    private static Task AccountedAsync(Pipeline pipeline, long held) => Eventually.HoldsAsync("the accounting names every event once", async () =>
     {
         var json = await pipeline.Http.GetStringAsync(pipeline.QueryAt("/accounting"));
         var job = JsonDocument.Parse(json).RootElement.GetProperty("jobs").EnumerateArray().Single(j => j.GetProperty("job").GetString() == "colours");

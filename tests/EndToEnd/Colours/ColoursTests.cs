@@ -37,7 +37,7 @@ public sealed class ColoursTests
         });
         _colours.Send("G_41", "B_60");
         await StatsAsync(s => ColourCalls.Number(s, "valid_sets") == 3);
-        await Eventually.HoldsAsync("the metrics tell what was counted and what not", TimeSpan.FromSeconds(20), async () =>
+        await Eventually.HoldsAsync("the metrics tell what was counted and what not", async () =>
         {
             var metrics = (await _pipeline.Http.GetStringAsync(_pipeline.At("processor", "/metrics"))).Split('\n');
             return Told(metrics, "counted") == 11 && Told(metrics, "dead_lettered") == 1;

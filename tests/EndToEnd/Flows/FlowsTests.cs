@@ -96,7 +96,7 @@ public sealed class FlowsTests
         }
         await _flows.ReadsAsync(901, rows);
         // The rows come by the sinks and the accounting by the progress records: neither waits for the other.
-        await Eventually.HoldsAsync("the accounting names every flow once and both retries", TimeSpan.FromSeconds(20), async () =>
+        await Eventually.HoldsAsync("the accounting names every flow once and both retries", async () =>
         {
             var json = await _pipeline.Http.GetStringAsync(_pipeline.QueryAt("/accounting"));
             var job = JsonDocument.Parse(json).RootElement.GetProperty("jobs").EnumerateArray().Single(j => j.GetProperty("job").GetString() == "flows");
@@ -108,11 +108,11 @@ public sealed class FlowsTests
     public async Task Through_one_door()
     {
         _pipeline.Door.Start();
-        await Eventually.HoldsAsync("the door is ready", TimeSpan.FromSeconds(30), async () =>
+        await Eventually.HoldsAsync("the door is ready", async () =>
             (await _pipeline.Http.GetAsync(_pipeline.DoorAt("/health/ready"))).IsSuccessStatusCode);
         using var posted = await _pipeline.Http.PostAsync(_pipeline.DoorAt("/flows"), new StringContent($"[{Good.Replace("900", "902", StringComparison.Ordinal)}]"));
         Assert.That(posted.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
-        await Eventually.HoldsAsync("the flow shows through the door", TimeSpan.FromSeconds(20), async () =>
+        await Eventually.HoldsAsync("the flow shows through the door", async () =>
             FlowRow.Parse(await _pipeline.Http.GetStringAsync(_pipeline.DoorAt("/flows?hour=902"))).Count == 1);
     }
 
@@ -210,7 +210,7 @@ public sealed class FlowsTests
                 Assert.That(older.Headers.Contains("Tally-Stale"));
             });
             Assert.That((await older.Content.ReadAsStringAsync()).Trim(), Is.EqualTo("[]"));
-            await Eventually.HoldsAsync("who does not wait is told that the answer is old", TimeSpan.FromSeconds(20), async () =>
+            await Eventually.HoldsAsync("who does not wait is told that the answer is old", async () =>
             {
                 using var answer = await _pipeline.Http.GetAsync(_pipeline.QueryAt("/flows?hour=905"));
                 return answer.Headers.Contains("Tally-Stale");

@@ -12,7 +12,6 @@ namespace Tally.Tests.EndToEnd.Frames;
 /// <summary>Frames from the topic to both calls: real ones, made ones with every nastiness, processes killed with -9.</summary>
 public sealed class FramesTests
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     private static readonly string Data = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "..", "..", "shared", "data"));
 
     private Pipeline _pipeline = null!;
@@ -131,7 +130,7 @@ public sealed class FramesTests
         all.Start();
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
         var user = 0;
-        await Eventually.HoldsAsync("both show the minute of now", Limit, () =>
+        await Eventually.HoldsAsync("both show the minute of now", () =>
         {
             Send([Encoding.UTF8.GetBytes($$"""{"uid":"watched-{{user++}}","ts":{{now}}}""")]);
             return Task.FromResult(Shown(arriving).Any(IsMinuteOfNow) && Shown(all).Any(IsMinuteOfNow));
@@ -154,13 +153,13 @@ public sealed class FramesTests
         await CountedAsync();
         // A record's time has milliseconds, the moment is a whole second.
         var from = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + 1;
-        await Eventually.HoldsAsync("the second has begun", Limit, () => Task.FromResult(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() >= from));
+        await Eventually.HoldsAsync("the second has begun", () => Task.FromResult(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() >= from));
         _sent = 0;
         Send(Enumerable.Range(0, 500).Select(i => Encoding.UTF8.GetBytes($$"""{"uid":"again-{{i % 20}}","ts":{{from}}}""")));
         Assert.That(await _pipeline.Processor.StopAsync(TimeSpan.FromSeconds(20)), Is.Zero, () => _pipeline.Processor.Log);
         await using var reset = Tool("frames-reset", "--from", from.ToString(CultureInfo.InvariantCulture));
         reset.Start();
-        Assert.That(await reset.ExitedAsync(Limit), Is.Zero, () => reset.Log);
+        Assert.That(await reset.ExitedAsync(Eventually.Patience), Is.Zero, () => reset.Log);
         var generation = reset.Log.Split('\n').Single(line => line.Length > 0 && line.All(char.IsAsciiDigit));
 
         await using var processor = _pipeline.Processor.With(new Dictionary<string, string> { ["Frames__Generation"] = generation });
@@ -194,7 +193,7 @@ public sealed class FramesTests
     private Task CountedAsync()
     {
         var read = 0L;
-        return Eventually.HoldsAsync($"{_sent} frames are counted", Limit, async () =>
+        return Eventually.HoldsAsync($"{_sent} frames are counted", async () =>
         {
             using var stats = await StatsAsync();
             return (read = stats.RootElement.GetProperty("frames").GetInt64()) == _sent;

@@ -120,7 +120,7 @@ public sealed class PostgresArchiveTests
         Assert.That(async () => await archive.Reader.ReadAsync(Hour, CancellationToken.None), Throws.Exception);
         await server.RestartAsync();
 
-        await Eventually.HoldsAsync("the archive answers again", TimeSpan.FromSeconds(20), async () =>
+        await Eventually.HoldsAsync("the archive answers again", async () =>
         {
             try
             {
@@ -151,7 +151,7 @@ public sealed class PostgresArchiveTests
             return await command.ExecuteNonQueryAsync();
         }, impatient.Token), Throws.InstanceOf<OperationCanceledException>());
 
-        await Eventually.HoldsAsync("the one connection is free again", TimeSpan.FromSeconds(20), async () =>
+        await Eventually.HoldsAsync("the one connection is free again", async () =>
         {
             try
             {

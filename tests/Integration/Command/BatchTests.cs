@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.Command;
 
@@ -68,7 +69,7 @@ public sealed class BatchTests : CommandFixture
     {
         await using var app = await ReadyAsync();
         await TakeBrokerAwayAsync();
-        await Support.Eventually.HoldsAsync("the service has noticed", TimeSpan.FromSeconds(20), () => Task.FromResult(app.Producer.Obstacle is not null));
+        await Eventually.HoldsAsync("the service has noticed", () => Task.FromResult(app.Producer.Obstacle is not null));
         using var answer = await PostAsync(app, $"{Good}\n{{}}\n{Good}\n", "application/x-ndjson");
         var body = await JsonAsync(answer);
         Assert.Multiple(() =>

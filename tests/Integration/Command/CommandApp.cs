@@ -72,7 +72,7 @@ internal sealed class CommandApp : IAsyncDisposable
         return new CommandApp(app);
     }
 
-    public Task ReadyAsync() => Eventually.HoldsAsync("the command service is ready", TimeSpan.FromSeconds(15), async () =>
+    public Task ReadyAsync() => Eventually.HoldsAsync("the command service is ready", async () =>
     {
         using var answer = await Http.GetAsync(new Uri("/health/ready", UriKind.Relative));
         return answer.IsSuccessStatusCode;

@@ -11,8 +11,6 @@ namespace Tally.Tests.Integration.Command;
 /// <summary>The built program: how it ends.</summary>
 public sealed class CommandProcessTests : CommandFixture
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
-
     [Test]
     public async Task SIGTERM_ends_it_with_exit_code_0()
     {
@@ -21,7 +19,7 @@ public sealed class CommandProcessTests : CommandFixture
         command.Start();
         await EventsAreTakenAsync(http);
 
-        Assert.That(await command.StopAsync(Limit), Is.Zero, () => command.Log);
+        Assert.That(await command.StopAsync(Eventually.Patience), Is.Zero, () => command.Log);
         Assert.That(ReadEvents(), Is.Not.Empty);
     }
 
@@ -34,7 +32,7 @@ public sealed class CommandProcessTests : CommandFixture
         using var _ = http;
         command.Start();
 
-        Assert.That(await command.ExitedAsync(Limit), Is.EqualTo(ServiceRun.Failed), () => command.Log);
+        Assert.That(await command.ExitedAsync(Eventually.Patience), Is.EqualTo(ServiceRun.Failed), () => command.Log);
         Assert.That(command.Log, Does.Contain($"analytics.hours was counted with the hash key of fingerprint {counted}").And.Contains("set HashKey:File"));
         Assert.That(ReadEvents(), Is.Empty);
     }
@@ -111,7 +109,7 @@ public sealed class CommandProcessTests : CommandFixture
         });
     }
 
-    private static Task EventsAreTakenAsync(HttpClient http) => Eventually.HoldsAsync("events are taken", Limit, async () =>
+    private static Task EventsAreTakenAsync(HttpClient http) => Eventually.HoldsAsync("events are taken", async () =>
     {
         using var answer = await http.PostAsync(new Uri("/analytics?timestamp=1&user=u&click", UriKind.Relative), null);
         return answer.StatusCode == HttpStatusCode.NoContent;
@@ -126,13 +124,13 @@ public sealed class CommandProcessTests : CommandFixture
             BootstrapServers = Broker.BootstrapServers,
             TransactionalId = "test",
         }).Build();
-        producer.InitTransactions(Limit);
+        producer.InitTransactions(Eventually.Patience);
         Write(producer, RecordKeys.Progress(3), instead ?? new Progress { Partition = 3, NextOffset = 1, KeyFingerprint = fingerprint }.ToByteArray());
         producer.CommitTransaction();
         for (var n = 0; n < aborted; n++)
         {
             Write(producer, RecordKeys.HourPartial(1, 3), []);
-            producer.Flush(Limit);
+            producer.Flush(Eventually.Patience);
             producer.AbortTransaction();
         }
     }

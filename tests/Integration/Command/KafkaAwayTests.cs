@@ -10,8 +10,6 @@ namespace Tally.Tests.Integration.Command;
 
 public sealed class KafkaAwayTests : CommandFixture
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
-
     [Test]
     public async Task While_Kafka_is_away_posts_get_503_and_every_204_is_stored_exactly_once()
     {
@@ -39,9 +37,9 @@ public sealed class KafkaAwayTests : CommandFixture
             }
         })).ToList();
 
-        await Eventually.HoldsAsync("events are stored", Patience, () => Task.FromResult(accepted.Count > 500));
+        await Eventually.HoldsAsync("events are stored", () => Task.FromResult(accepted.Count > 500));
         var comeBack = await TakeBrokerAwayAsync();
-        await Eventually.HoldsAsync("posts are refused at once", Patience, async () =>
+        await Eventually.HoldsAsync("posts are refused at once", async () =>
         {
             var begun = Stopwatch.GetTimestamp();
             var status = await app.StatusOfPostAsync("timestamp=0&user=u&click");
@@ -51,7 +49,7 @@ public sealed class KafkaAwayTests : CommandFixture
         Assert.That((await app.Http.GetAsync(new Uri("/health/live", UriKind.Relative))).StatusCode, Is.EqualTo(HttpStatusCode.OK));
         await comeBack();
         var before = accepted.Count;
-        await Eventually.HoldsAsync("events are stored again", Patience, () => Task.FromResult(accepted.Count > before + 500));
+        await Eventually.HoldsAsync("events are stored again", () => Task.FromResult(accepted.Count > before + 500));
         await stop.CancelAsync();
         await Task.WhenAll(load);
 
@@ -79,8 +77,7 @@ public sealed class KafkaAwayTests : CommandFixture
             Assert.That(problem.GetProperty("type").GetString(), Is.EqualTo("urn:tally:problem:not-confirmed"));
             Assert.That(problem.GetProperty("detail").GetString(), Does.Contain("with an id"));
         });
-        await Eventually.HoldsAsync("events are taken again", Patience,
-            async () => await app.StatusOfPostAsync("timestamp=2&user=u&click") == HttpStatusCode.NoContent);
+        await Eventually.HoldsAsync("events are taken again", async () => await app.StatusOfPostAsync("timestamp=2&user=u&click") == HttpStatusCode.NoContent);
     }
 
     [Test]
@@ -91,8 +88,7 @@ public sealed class KafkaAwayTests : CommandFixture
         Assert.That(await app.StatusOfPostAsync("timestamp=1&user=u&click"), Is.EqualTo(HttpStatusCode.NoContent));
         Broker.Server.OnNext(ApiKey.Produce, Fault.CloseAfter);
         var second = await app.StatusOfPostAsync("timestamp=2&user=u&click");
-        await Eventually.HoldsAsync("events are taken", Patience,
-            async () => await app.StatusOfPostAsync("timestamp=3&user=u&click") == HttpStatusCode.NoContent);
+        await Eventually.HoldsAsync("events are taken", async () => await app.StatusOfPostAsync("timestamp=3&user=u&click") == HttpStatusCode.NoContent);
 
         var stored = ReadEvents().Select(e => e.TimestampMs).ToList();
         Assert.Multiple(() =>
@@ -110,7 +106,7 @@ public sealed class KafkaAwayTests : CommandFixture
         await app.ReadyAsync();
         Broker.Server.OnNext(ApiKey.Produce, Fault.Delay(TimeSpan.FromSeconds(3)));
         var post = app.PostAsync("timestamp=1&user=u&click");
-        await Eventually.HoldsAsync("the event is under way", Patience, () => Task.FromResult(app.Producer.Session.InFlight == 1));
+        await Eventually.HoldsAsync("the event is under way", () => Task.FromResult(app.Producer.Session.InFlight == 1));
 
         var (old, lost) = app.Producer.Replace();
         using var answer = await post;
@@ -131,7 +127,7 @@ public sealed class KafkaAwayTests : CommandFixture
         await app.ReadyAsync();
         Broker.Server.OnNext(ApiKey.Produce, Fault.Delay(TimeSpan.FromSeconds(1)));
         var first = app.StatusOfPostAsync("timestamp=1&user=u&click");
-        await Eventually.HoldsAsync("the first is under way", Patience, () => Task.FromResult(app.Producer.Session.InFlight == 1));
+        await Eventually.HoldsAsync("the first is under way", () => Task.FromResult(app.Producer.Session.InFlight == 1));
 
         using var second = await app.PostAsync("timestamp=2&user=u&click");
         var problem = JsonDocument.Parse(await second.Content.ReadAsStringAsync()).RootElement;
@@ -160,7 +156,7 @@ public sealed class KafkaAwayTests : CommandFixture
     {
         await using var broker = await TestBroker.StartAsync(o => o with { AutoCreateTopics = true });
         await using var app = await CommandApp.StartAsync(broker.BootstrapServers);
-        await Eventually.HoldsAsync("readiness says that the topic is missing", Patience, async () =>
+        await Eventually.HoldsAsync("readiness says that the topic is missing", async () =>
         {
             using var answer = await app.Http.GetAsync(new Uri("/health/ready", UriKind.Relative));
             return (await answer.Content.ReadAsStringAsync()).Contains("topic analytics.events does not exist", StringComparison.Ordinal);
@@ -176,7 +172,7 @@ public sealed class KafkaAwayTests : CommandFixture
     public async Task A_topic_that_is_not_as_set_is_said_and_no_event_taken(string key, string value, string why)
     {
         await using var app = await CommandApp.StartAsync(Broker.BootstrapServers, (key, value));
-        await Eventually.HoldsAsync($"readiness says that {why}", Patience, async () =>
+        await Eventually.HoldsAsync($"readiness says that {why}", async () =>
         {
             using var answer = await app.Http.GetAsync(new Uri("/health/ready", UriKind.Relative));
             return (await answer.Content.ReadAsStringAsync()).Contains(why, StringComparison.Ordinal);

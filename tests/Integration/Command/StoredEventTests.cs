@@ -107,7 +107,7 @@ public sealed class StoredEventTests : CommandFixture
         await app.ReadyAsync();
         Broker.Server.OnNext(Tally.LocalBroker.Protocol.ApiKey.Produce, Tally.LocalBroker.Server.Fault.Delay(TimeSpan.FromSeconds(1)));
         var post = app.StatusOfPostAsync("timestamp=1&user=u&click");
-        await Eventually.HoldsAsync("the event is under way", TimeSpan.FromSeconds(5), () => Task.FromResult(app.Producer.Session.InFlight == 1));
+        await Eventually.HoldsAsync("the event is under way", () => Task.FromResult(app.Producer.Session.InFlight == 1));
 
         await app.StopAsync();
 

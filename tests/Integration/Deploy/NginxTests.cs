@@ -48,7 +48,7 @@ public sealed partial class NginxTests : IAsyncDisposable
         await File.WriteAllTextAsync(file, text);
         _nginx = new ServiceProcess("nginx", nginx!, ["-c", file, "-p", _folder.FullName, "-e", "stderr", "-g", "daemon off; master_process off;"]);
         _nginx.Start();
-        await Eventually.HoldsAsync("nginx answers", TimeSpan.FromSeconds(20), async () =>
+        await Eventually.HoldsAsync("nginx answers", async () =>
         {
             if (!_nginx.Running) Assert.Fail(_nginx.Log);
             try
@@ -133,7 +133,7 @@ public sealed partial class NginxTests : IAsyncDisposable
         using var answer = await _http.GetAsync(At("door", "/stream"), HttpCompletionOption.ResponseHeadersRead);
         await using var body = await answer.Content.ReadAsStreamAsync();
         var first = new byte[7];
-        await body.ReadExactlyAsync(first).AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+        await body.ReadExactlyAsync(first).AsTask().WaitAsync(Eventually.Patience);
         _release.SetResult();
         using var rest = new StreamReader(body);
 

@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.LocalBroker;
 
@@ -54,7 +55,7 @@ public sealed class AdminTests : BrokerFixture
     {
         await Broker.CreateTopicAsync("t");
         await _admin.CreatePartitionsAsync([new PartitionsSpecification { Topic = "t", IncreaseTo = 3 }]);
-        Assert.That(_admin.GetMetadata("t", Limit).Topics.Single().Partitions, Has.Count.EqualTo(3));
+        Assert.That(_admin.GetMetadata("t", Eventually.Patience).Topics.Single().Partitions, Has.Count.EqualTo(3));
         using IProducer<string, string> producer = Producer();
         for (int i = 0; i < 5; i++)
             await producer.ProduceAsync(new TopicPartition("t", 2), new Message<string, string> { Key = "k", Value = $"{i}" });
@@ -71,7 +72,7 @@ public sealed class AdminTests : BrokerFixture
             consumer.Subscribe("t");
             while (consumer.Assignment.Count == 0)
                 consumer.Consume(TimeSpan.FromMilliseconds(50));
-            GroupInfo group = _admin.ListGroup("watched", Limit);
+            GroupInfo group = _admin.ListGroup("watched", Eventually.Patience);
             Assert.That((group.State, group.ProtocolType, group.Members.Count), Is.EqualTo(("Stable", "consumer", 1)));
             var refused = Assert.ThrowsAsync<DeleteGroupsException>(() => _admin.DeleteGroupsAsync(["watched"]));
             Assert.That(refused!.Results.Single().Error.Code, Is.EqualTo(ErrorCode.NonEmptyGroup));
@@ -80,7 +81,7 @@ public sealed class AdminTests : BrokerFixture
         }
 
         await _admin.DeleteGroupsAsync(["watched"]);
-        Assert.That(_admin.ListGroups(Limit), Is.Empty);
+        Assert.That(_admin.ListGroups(Eventually.Patience), Is.Empty);
     }
 
     private async Task<Dictionary<string, ConfigEntryResult>> Describe(string topic) =>

@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
 
 namespace Tally.Tests.Integration.LocalBroker;
@@ -8,8 +9,6 @@ namespace Tally.Tests.Integration.LocalBroker;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public abstract class BrokerFixture
 {
-    protected static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
-
     protected TestBroker Broker { get; private set; } = null!;
 
     [OneTimeSetUp]
@@ -43,7 +42,7 @@ public abstract class BrokerFixture
     protected IProducer<string, string> TransactionalProducer(string id, int timeoutMs = 10_000)
     {
         IProducer<string, string> producer = Producer(c => (c.TransactionalId, c.TransactionTimeoutMs, c.SocketTimeoutMs, c.MessageTimeoutMs) = (id, timeoutMs, timeoutMs, timeoutMs));
-        producer.InitTransactions(Limit);
+        producer.InitTransactions(Eventually.Patience);
         return producer;
     }
 
@@ -75,7 +74,7 @@ public abstract class BrokerFixture
         long start = Environment.TickCount64;
         while (ended.Count < partitions)
         {
-            Assert.That(Environment.TickCount64 - start, Is.LessThan(Limit.TotalMilliseconds), $"{topic} was not read to its end; {read.Count} records so far");
+            Assert.That(Environment.TickCount64 - start, Is.LessThan(Eventually.Patience.TotalMilliseconds), $"{topic} was not read to its end; {read.Count} records so far");
             if (consumer.Consume(TimeSpan.FromMilliseconds(200)) is not { } result)
                 continue;
             if (result.IsPartitionEOF)

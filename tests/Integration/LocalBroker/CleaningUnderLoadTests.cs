@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.LocalBroker;
 
@@ -49,7 +50,7 @@ public sealed class CleaningUnderLoadTests : BrokerFixture
     private void AssertOnlyTheStartIsGone(List<ConsumeResult<string, string>> log)
     {
         using IConsumer<string, string> consumer = Consumer();
-        WatermarkOffsets ends = consumer.QueryWatermarkOffsets(new TopicPartition("events", 0), Limit);
+        WatermarkOffsets ends = consumer.QueryWatermarkOffsets(new TopicPartition("events", 0), Eventually.Patience);
         Assert.That(ends.High.Value, Is.EqualTo((long)Keys * Rounds));
         Assert.That(ends.Low.Value, Is.GreaterThan(0), "retention and deletions have moved the start meanwhile");
         long next = 0;
@@ -75,7 +76,7 @@ public sealed class CleaningUnderLoadTests : BrokerFixture
                     producer.Produce(topic, new Message<string, string> { Key = $"key {key}", Value = $"round {round}" }, r => refused += r.Error.IsError ? 1 : 0);
             }
 
-            producer.Flush(Limit);
+            producer.Flush(Eventually.Patience);
         }
 
         return refused;
@@ -90,7 +91,7 @@ public sealed class CleaningUnderLoadTests : BrokerFixture
         for (; !stop.IsCancellationRequested; rounds++)
         {
             await Broker.Server.MaintainAsync();
-            long behind = ends.QueryWatermarkOffsets(partition, Limit).High.Value - 3000;
+            long behind = ends.QueryWatermarkOffsets(partition, Eventually.Patience).High.Value - 3000;
             if (behind > 0)
                 await admin.DeleteRecordsAsync([new TopicPartitionOffset(partition, behind)]);
             await Task.Delay(20, CancellationToken.None);

@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.LocalBroker;
 
@@ -19,7 +20,7 @@ public sealed class CompactionTests : BrokerFixture
         var expected = new Dictionary<string, string>();
         using (IProducer<string, string> producer = Producer(c => (c.TransactionalId, c.CompressionType, c.LingerMs) = ("writer", compression, 20)))
         {
-            producer.InitTransactions(Limit);
+            producer.InitTransactions(Eventually.Patience);
             for (int round = 0; round < 60; round++)
             {
                 producer.BeginTransaction();
@@ -32,11 +33,11 @@ public sealed class CompactionTests : BrokerFixture
                         expected[key] = value;
                 }
 
-                producer.Flush(Limit);
+                producer.Flush(Eventually.Patience);
                 if (round % 5 == 4)
-                    producer.AbortTransaction(Limit);
+                    producer.AbortTransaction(Eventually.Patience);
                 else
-                    producer.CommitTransaction(Limit);
+                    producer.CommitTransaction(Eventually.Patience);
                 if (round % 20 == 19)
                     await Broker.Server.MaintainAsync();
             }

@@ -46,7 +46,7 @@ public sealed class CooperativeGroupTests : BrokerFixture
 
         await writing.CancelAsync();
         int count = await written;
-        await Eventually.HoldsAsync($"{count} records read", Limit, () => Task.FromResult(_reads.Count == count));
+        await Eventually.HoldsAsync($"{count} records read", () => Task.FromResult(_reads.Count == count));
         foreach (CooperativeMember member in members)
             await member.LeaveAsync();
         Assert.That(_faults, Is.Empty);
@@ -67,7 +67,7 @@ public sealed class CooperativeGroupTests : BrokerFixture
             string name = members[i].Name;
             await members[i].LeaveAsync();
             members[i] = Join(name, isStatic: true);
-            await Eventually.HoldsAsync($"{name} has its partitions again", Limit, () => Task.FromResult(members[i].Held.SequenceEqual(before[name])));
+            await Eventually.HoldsAsync($"{name} has its partitions again", () => Task.FromResult(members[i].Held.SequenceEqual(before[name])));
             for (int other = 0; other < members.Length; other++)
             {
                 if (other > i)
@@ -97,13 +97,13 @@ public sealed class CooperativeGroupTests : BrokerFixture
             await Task.Delay(5, CancellationToken.None);
         }
 
-        producer.Flush(Limit);
+        producer.Flush(Eventually.Patience);
         return count;
     }
 
     private Task SharedAsync(IReadOnlyCollection<CooperativeMember> members) => Eventually.HoldsAsync(
         $"all partitions held by {string.Join(", ", members.Select(m => m.Name))}",
-        Limit,
+        Eventually.Patience,
         () => Task.FromResult(
             members.Sum(m => m.Held.Length) == Partitions
             && members.All(m => m.Held.Length >= Partitions / members.Count)

@@ -1,6 +1,7 @@
 using Confluent.Kafka;
 using Tally.LocalBroker.Server;
 using Tally.LocalBroker.Storage;
+using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
 
 namespace Tally.Tests.Integration.LocalBroker;
@@ -11,7 +12,6 @@ namespace Tally.Tests.Integration.LocalBroker;
 public sealed class DataFolderTests
 {
     private const int VersionByte = 5;
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
     private readonly string _folder = Directory.CreateTempSubdirectory("tally-broker-").FullName;
 
     [SetUp]
@@ -23,10 +23,10 @@ public sealed class DataFolderTests
         await broker.CreateTopicAsync("events");
         using IProducer<Null, string> producer = new ProducerBuilder<Null, string>(
             new ProducerConfig { BootstrapServers = broker.BootstrapServers, TransactionalId = "writer" }).Build();
-        producer.InitTransactions(Limit);
+        producer.InitTransactions(Eventually.Patience);
         producer.BeginTransaction();
         producer.Produce("events", new Message<Null, string> { Value = "once" });
-        producer.CommitTransaction(Limit);
+        producer.CommitTransaction(Eventually.Patience);
     }
 
     [TearDown]
@@ -70,8 +70,8 @@ public sealed class DataFolderTests
         using IConsumer<Null, string> consumer = new ConsumerBuilder<Null, string>(
             new ConsumerConfig { BootstrapServers = broker.BootstrapServers, GroupId = "reader" }).Build();
         consumer.Assign(new TopicPartitionOffset("events", 0, Offset.Beginning));
-        Assert.That(consumer.Consume(Limit).Message.Value, Is.EqualTo("once"));
-        Assert.That(consumer.Consume(Limit).Message.Value, Is.EqualTo("twice"));
+        Assert.That(consumer.Consume(Eventually.Patience).Message.Value, Is.EqualTo("once"));
+        Assert.That(consumer.Consume(Eventually.Patience).Message.Value, Is.EqualTo("twice"));
     }
 
     private async Task AssertRefused(string names, string sentence)

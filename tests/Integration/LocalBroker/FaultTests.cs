@@ -1,6 +1,7 @@
 using Confluent.Kafka;
 using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Server;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.LocalBroker;
 
@@ -15,7 +16,7 @@ public sealed class FaultTests : BrokerFixture
         producer.BeginTransaction();
         await producer.ProduceAsync("out", new Message<string, string> { Key = "k", Value = "v" });
         Broker.Server.OnNext(ApiKey.EndTxn, Fault.CloseAfter);
-        producer.CommitTransaction(Limit);
+        producer.CommitTransaction(Eventually.Patience);
         Assert.That(ReadAll("out", 1), Has.Count.EqualTo(1));
     }
 

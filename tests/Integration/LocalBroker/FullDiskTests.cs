@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
+using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
 
 namespace Tally.Tests.Integration.LocalBroker;
@@ -8,7 +9,6 @@ namespace Tally.Tests.Integration.LocalBroker;
 /// <summary>The broker as a program on a file system of a few MiB that fills up: it refuses what it cannot keep, says so, goes on reading, and recovers.</summary>
 public sealed class FullDiskTests : IAsyncDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
     private BrokerProcess _broker = null!;
     private string _filler = "";
 
@@ -66,7 +66,7 @@ public sealed class FullDiskTests : IAsyncDisposable
         await _broker.StartAsync();
         Assert.That(Read(), Is.EqualTo(acknowledged));
         using IConsumer<Ignore, byte[]> after = Consumer();
-        Assert.That(after.Committed([new TopicPartition("events", 0)], Limit).Single().Offset.Value, Is.EqualTo(7));
+        Assert.That(after.Committed([new TopicPartition("events", 0)], Eventually.Patience).Single().Offset.Value, Is.EqualTo(7));
     }
 
     [Test]
@@ -76,10 +76,10 @@ public sealed class FullDiskTests : IAsyncDisposable
         await CreateTopicAsync("events");
         using IProducer<Null, byte[]> writer = new ProducerBuilder<Null, byte[]>(
             new ProducerConfig { BootstrapServers = _broker.BootstrapServers, TransactionalId = "writer", MessageTimeoutMs = 3000, TransactionTimeoutMs = 4000 }).Build();
-        writer.InitTransactions(Limit);
+        writer.InitTransactions(Eventually.Patience);
         writer.BeginTransaction();
         writer.Produce("events", new Message<Null, byte[]> { Value = Value(1) });
-        writer.CommitTransaction(Limit);
+        writer.CommitTransaction(Eventually.Patience);
         await FillAsync();
         writer.BeginTransaction();
         Assert.That(
@@ -93,10 +93,10 @@ public sealed class FullDiskTests : IAsyncDisposable
         File.Delete(_filler);
         await CreateTopicAsync("another");
         using IProducer<Null, byte[]> next = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = _broker.BootstrapServers, TransactionalId = "writer" }).Build();
-        next.InitTransactions(Limit);
+        next.InitTransactions(Eventually.Patience);
         next.BeginTransaction();
         next.Produce("events", new Message<Null, byte[]> { Value = Value(3) });
-        next.CommitTransaction(Limit);
+        next.CommitTransaction(Eventually.Patience);
         await _broker.KillAsync();
         await _broker.StartAsync();
         Assert.That(Read(), Is.EqualTo(new[] { 1, 3 }));
@@ -175,7 +175,7 @@ public sealed class FullDiskTests : IAsyncDisposable
         var read = new List<int>();
         while (true)
         {
-            ConsumeResult<Ignore, byte[]> result = consumer.Consume(Limit) ?? throw new AssertionException("the topic cannot be read to its end");
+            ConsumeResult<Ignore, byte[]> result = consumer.Consume(Eventually.Patience) ?? throw new AssertionException("the topic cannot be read to its end");
             if (result.IsPartitionEOF)
                 return read;
             read.Add(BitConverter.ToInt32(result.Message.Value));

@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.LocalBroker;
 
@@ -66,7 +67,7 @@ public sealed class GroupTests : BrokerFixture
     private static ConsumeResult<string, string> ConsumeRecord(IConsumer<string, string> consumer)
     {
         long start = Environment.TickCount64;
-        while (Environment.TickCount64 - start < Limit.TotalMilliseconds)
+        while (Environment.TickCount64 - start < Eventually.Patience.TotalMilliseconds)
         {
             if (consumer.Consume(TimeSpan.FromMilliseconds(100)) is { IsPartitionEOF: false } result)
                 return result;
@@ -80,7 +81,7 @@ public sealed class GroupTests : BrokerFixture
         long start = Environment.TickCount64;
         while (!done())
         {
-            Assert.That(Environment.TickCount64 - start, Is.LessThan(Limit.TotalMilliseconds),
+            Assert.That(Environment.TickCount64 - start, Is.LessThan(Eventually.Patience.TotalMilliseconds),
                 "assignments: " + string.Join(" | ", consumers.Select(c => string.Join(",", c.Assignment))));
             foreach (IConsumer<string, string> consumer in consumers)
                 consumer.Consume(TimeSpan.FromMilliseconds(20));

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using Confluent.Kafka;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.LocalBroker;
 
@@ -83,7 +84,7 @@ public sealed class HostileClientTests : BrokerFixture
     private static async Task<int> ReadCorrelation(NetworkStream stream)
     {
         var head = new byte[8];
-        await stream.ReadExactlyAsync(head).AsTask().WaitAsync(TimeSpan.FromSeconds(10));
+        await stream.ReadExactlyAsync(head).AsTask().WaitAsync(Eventually.Patience);
         await stream.ReadExactlyAsync(new byte[BinaryPrimitives.ReadInt32BigEndian(head) - 4]);
         return BinaryPrimitives.ReadInt32BigEndian(head.AsSpan(4));
     }
@@ -91,7 +92,7 @@ public sealed class HostileClientTests : BrokerFixture
     private async Task AssertAlive()
     {
         using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Broker.BootstrapServers }).Build();
-        Assert.That(admin.GetMetadata(Limit).Brokers, Has.Count.EqualTo(1));
+        Assert.That(admin.GetMetadata(Eventually.Patience).Brokers, Has.Count.EqualTo(1));
         await Task.CompletedTask;
     }
 }

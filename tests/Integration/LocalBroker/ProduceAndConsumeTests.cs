@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.LocalBroker;
 
@@ -17,7 +18,7 @@ public sealed class ProduceAndConsumeTests : BrokerFixture
         {
             for (int i = 0; i < 3000; i++)
                 producer.Produce(new TopicPartition("events", i % 3), new Message<string, string> { Key = $"k{i}", Value = $"value {i}" });
-            producer.Flush(Limit);
+            producer.Flush(Eventually.Patience);
         }
 
         List<ConsumeResult<string, string>> read = ReadAll("events", 3);
@@ -40,7 +41,7 @@ public sealed class ProduceAndConsumeTests : BrokerFixture
         using IProducer<string, string> producer = Producer();
         long start = Environment.TickCount64;
         await producer.ProduceAsync("events", new Message<string, string> { Key = "k", Value = "v" });
-        Assert.That(consumer.Consume(Limit).Message.Value, Is.EqualTo("v"));
+        Assert.That(consumer.Consume(Eventually.Patience).Message.Value, Is.EqualTo("v"));
         Assert.That(Environment.TickCount64 - start, Is.LessThan(3000), "the fetch ran to its end instead of being woken");
     }
 
@@ -56,11 +57,11 @@ public sealed class ProduceAndConsumeTests : BrokerFixture
         {
             for (int i = 0; i < 100; i++)
                 producer.Produce("events", new Message<string, string> { Key = $"key {i}", Value = string.Concat(Enumerable.Repeat($"compressible {i % 7} ", 30)), Timestamp = new Timestamp(1_000_000 + (i * 10), TimestampType.CreateTime) });
-            producer.Flush(Limit);
+            producer.Flush(Eventually.Patience);
         }
 
         using IConsumer<string, string> consumer = Consumer();
-        long Find(long time) => consumer.OffsetsForTimes([new TopicPartitionTimestamp("events", 0, new Timestamp(time, TimestampType.CreateTime))], Limit)[0].Offset.Value;
+        long Find(long time) => consumer.OffsetsForTimes([new TopicPartitionTimestamp("events", 0, new Timestamp(time, TimestampType.CreateTime))], Eventually.Patience)[0].Offset.Value;
         Assert.That(Find(0), Is.Zero);
         Assert.That(Find(1_000_500), Is.EqualTo(50));
         Assert.That(Find(1_000_501), Is.EqualTo(51));
@@ -71,9 +72,9 @@ public sealed class ProduceAndConsumeTests : BrokerFixture
     public async Task An_unknown_topic_is_an_error_and_is_not_made()
     {
         using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Broker.BootstrapServers }).Build();
-        Metadata metadata = admin.GetMetadata("nobody-made-me", Limit);
+        Metadata metadata = admin.GetMetadata("nobody-made-me", Eventually.Patience);
         Assert.That(metadata.Topics.Single().Error.Code, Is.EqualTo(ErrorCode.UnknownTopicOrPart));
-        Assert.That(admin.GetMetadata(Limit).Topics, Is.Empty);
+        Assert.That(admin.GetMetadata(Eventually.Patience).Topics, Is.Empty);
         await Broker.CreateTopicAsync("made");
         var again = Assert.ThrowsAsync<CreateTopicsException>(() => Broker.CreateTopicAsync("made"));
         Assert.That(again!.Results.Single().Error.Code, Is.EqualTo(ErrorCode.TopicAlreadyExists));
@@ -87,7 +88,7 @@ public sealed class ProduceAndConsumeTests : BrokerFixture
         await producer.ProduceAsync("events", new Message<string, string> { Key = "k", Value = "old" });
         using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Broker.BootstrapServers }).Build();
         await admin.DeleteTopicsAsync(["events"]);
-        Assert.That(admin.GetMetadata("events", Limit).Topics.Single().Error.Code, Is.EqualTo(ErrorCode.UnknownTopicOrPart));
+        Assert.That(admin.GetMetadata("events", Eventually.Patience).Topics.Single().Error.Code, Is.EqualTo(ErrorCode.UnknownTopicOrPart));
         await Broker.CreateTopicAsync("events");
         Assert.That(ReadAll("events", 1), Is.Empty);
     }

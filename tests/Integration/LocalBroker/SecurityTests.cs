@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
 using Tally.LocalBroker.Storage;
+using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
 
 namespace Tally.Tests.Integration.LocalBroker;
@@ -12,7 +13,6 @@ namespace Tally.Tests.Integration.LocalBroker;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class SecurityTests : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
     private BrokerSecrets _secrets = null!;
     private TestBroker _broker = null!;
 
@@ -53,7 +53,7 @@ public sealed class SecurityTests : IDisposable
         client["auto.offset.reset"] = "earliest";
         using IConsumer<Null, string> consumer = new ConsumerBuilder<Null, string>(client).Build();
         consumer.Subscribe("events");
-        Assert.That(consumer.Consume(Limit)?.Message.Value, Is.EqualTo(value));
+        Assert.That(consumer.Consume(Eventually.Patience)?.Message.Value, Is.EqualTo(value));
     }
 
     [Test]
@@ -125,7 +125,7 @@ public sealed class SecurityTests : IDisposable
             {
                 await stream.WriteAsync(Convert.FromHexString((request.Length / 2).ToString("x8", CultureInfo.InvariantCulture) + request));
                 var head = new byte[4];
-                await stream.ReadExactlyAsync(head).AsTask().WaitAsync(Limit);
+                await stream.ReadExactlyAsync(head).AsTask().WaitAsync(Eventually.Patience);
                 var answer = new byte[System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(head)];
                 await stream.ReadExactlyAsync(answer);
                 answers.Add(Convert.ToHexString(answer));
@@ -147,7 +147,7 @@ public sealed class SecurityTests : IDisposable
     {
         using var told = new BlockingSlot();
         using IProducer<Null, string> producer = new ProducerBuilder<Null, string>(Client(security)).SetErrorHandler((_, e) => told.Put(e)).Build();
-        return told.Take(Limit);
+        return told.Take(Eventually.Patience);
     }
 
     private sealed class BlockingSlot : IDisposable

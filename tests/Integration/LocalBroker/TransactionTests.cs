@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.LocalBroker;
 
@@ -14,11 +15,11 @@ public sealed class TransactionTests : BrokerFixture
             producer.BeginTransaction();
             foreach (int partition in new[] { 0, 1 })
                 producer.Produce(new TopicPartition("out", partition), new Message<string, string> { Key = "k", Value = $"{i}" });
-            producer.Flush(Limit);
+            producer.Flush(Eventually.Patience);
             if (i % 3 == 0)
-                producer.AbortTransaction(Limit);
+                producer.AbortTransaction(Eventually.Patience);
             else
-                producer.CommitTransaction(Limit);
+                producer.CommitTransaction(Eventually.Patience);
         }
 
         IEnumerable<string> expected = Enumerable.Range(0, 20).Where(i => i % 3 != 0).Select(i => $"{i}");
@@ -38,10 +39,10 @@ public sealed class TransactionTests : BrokerFixture
         consumer.Assign(new TopicPartitionOffset("out", 0, 0));
         Assert.That(consumer.Consume(TimeSpan.FromMilliseconds(500)), Is.Null);
         using (IConsumer<string, string> other = Consumer("others"))
-            Assert.That(other.QueryWatermarkOffsets(new TopicPartition("out", 0), Limit).High.Value, Is.Zero, "the end that a committed reader may see");
+            Assert.That(other.QueryWatermarkOffsets(new TopicPartition("out", 0), Eventually.Patience).High.Value, Is.Zero, "the end that a committed reader may see");
         long start = Environment.TickCount64;
-        producer.CommitTransaction(Limit);
-        Assert.That(consumer.Consume(Limit).Message.Value, Is.EqualTo("v"));
+        producer.CommitTransaction(Eventually.Patience);
+        Assert.That(consumer.Consume(Eventually.Patience).Message.Value, Is.EqualTo("v"));
         Assert.That(Environment.TickCount64 - start, Is.LessThan(3000));
     }
 
@@ -60,12 +61,12 @@ public sealed class TransactionTests : BrokerFixture
         {
             producer.BeginTransaction();
             producer.Produce("out", new Message<string, string> { Key = "k", Value = "v" });
-            producer.SendOffsetsToTransaction([new TopicPartitionOffset(partition, offset)], consumer.ConsumerGroupMetadata, Limit);
+            producer.SendOffsetsToTransaction([new TopicPartitionOffset(partition, offset)], consumer.ConsumerGroupMetadata, Eventually.Patience);
             if (commit)
-                producer.CommitTransaction(Limit);
+                producer.CommitTransaction(Eventually.Patience);
             else
-                producer.AbortTransaction(Limit);
-            Assert.That(consumer.Committed([partition], Limit).Single().Offset.Value, Is.EqualTo(expected));
+                producer.AbortTransaction(Eventually.Patience);
+            Assert.That(consumer.Committed([partition], Eventually.Patience).Single().Offset.Value, Is.EqualTo(expected));
         }
     }
 
@@ -80,11 +81,11 @@ public sealed class TransactionTests : BrokerFixture
         using IProducer<string, string> producer = TransactionalProducer("t1");
         var partition = new TopicPartition("in", 0);
         producer.BeginTransaction();
-        producer.SendOffsetsToTransaction([new TopicPartitionOffset(partition, 7)], consumer.ConsumerGroupMetadata, Limit);
+        producer.SendOffsetsToTransaction([new TopicPartitionOffset(partition, 7)], consumer.ConsumerGroupMetadata, Eventually.Patience);
         // librdkafka asks with requireStable and retries on UNSTABLE_OFFSET_COMMIT until its time is over.
         Assert.That(() => consumer.Committed([partition], TimeSpan.FromMilliseconds(700)), Throws.InstanceOf<KafkaException>());
-        producer.CommitTransaction(Limit);
-        Assert.That(consumer.Committed([partition], Limit).Single().Offset.Value, Is.EqualTo(7));
+        producer.CommitTransaction(Eventually.Patience);
+        Assert.That(consumer.Committed([partition], Eventually.Patience).Single().Offset.Value, Is.EqualTo(7));
     }
 
     [Test]
@@ -97,8 +98,8 @@ public sealed class TransactionTests : BrokerFixture
         using IProducer<string, string> second = TransactionalProducer("t1");
         second.BeginTransaction();
         await second.ProduceAsync("out", new Message<string, string> { Key = "k", Value = "heir" });
-        second.CommitTransaction(Limit);
-        var fenced = Assert.Throws<KafkaException>(() => first.CommitTransaction(Limit));
+        second.CommitTransaction(Eventually.Patience);
+        var fenced = Assert.Throws<KafkaException>(() => first.CommitTransaction(Eventually.Patience));
         Assert.That(fenced!.Error.Code, Is.EqualTo(ErrorCode.Local_Fenced).Or.EqualTo(ErrorCode.ProducerFenced).Or.EqualTo(ErrorCode.InvalidProducerEpoch));
         Assert.That(ReadAll("out", 1).Select(r => r.Message.Value), Is.EqualTo(new[] { "heir" }));
     }
@@ -113,13 +114,13 @@ public sealed class TransactionTests : BrokerFixture
         using IConsumer<string, string> consumer = Consumer();
         var partition = new TopicPartition("out", 0);
         long start = Environment.TickCount64;
-        while (consumer.QueryWatermarkOffsets(partition, Limit).High.Value < 2)
+        while (consumer.QueryWatermarkOffsets(partition, Eventually.Patience).High.Value < 2)
         {
             Assert.That(Environment.TickCount64 - start, Is.LessThan(10_000), "the transaction was not aborted");
             await Task.Delay(50);
         }
 
         Assert.That(ReadAll("out", 1), Is.Empty);
-        Assert.That(() => producer.CommitTransaction(Limit), Throws.InstanceOf<KafkaException>());
+        Assert.That(() => producer.CommitTransaction(Eventually.Patience), Throws.InstanceOf<KafkaException>());
     }
 }

@@ -13,11 +13,11 @@ public sealed class TransactionalWriterTests : BrokerFixture
     {
         await Broker.CreateTopicAsync("whole", TransactionalWriter.Partitions);
         await Broker.CreateTopicAsync("in");
-        Broker.Server.OnNext(ApiKey.EndTxn, Fault.Delay(Limit));
+        Broker.Server.OnNext(ApiKey.EndTxn, Fault.Delay(Eventually.Patience));
         var writer = new TransactionalWriter(Broker.BootstrapServers, 0, TimeSpan.FromSeconds(1));
         using var stop = new CancellationTokenSource();
         Task run = Task.Run(() => writer.Run(stop.Token));
-        await Eventually.HoldsAsync("the writer commits", Limit, () => Task.FromResult(!writer.Unknown.IsEmpty));
+        await Eventually.HoldsAsync("the writer commits", () => Task.FromResult(!writer.Unknown.IsEmpty));
         await stop.CancelAsync();
         await run;
         Assert.That(writer.Committed, Is.Empty, "its commit was answered");
@@ -25,7 +25,7 @@ public sealed class TransactionalWriterTests : BrokerFixture
         using IProducer<string, string> other = TransactionalProducer("other");
         other.BeginTransaction();
         other.Produce(new TopicPartition("whole", 0), new Message<string, string> { Key = "k", Value = "behind" });
-        other.CommitTransaction(Limit);
+        other.CommitTransaction(Eventually.Patience);
         Assert.That(ReadAll("whole", TransactionalWriter.Partitions).Select(r => r.Message.Value), Is.EqualTo(new[] { "behind" }));
     }
 }

@@ -2,6 +2,7 @@ using Confluent.Kafka;
 using Microsoft.Win32.SafeHandles;
 using Tally.LocalBroker.Storage;
 using Tally.Tests.Integration.LocalBroker.SameAnswers;
+using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
 
 namespace Tally.Tests.Integration.LocalBroker;
@@ -10,7 +11,6 @@ namespace Tally.Tests.Integration.LocalBroker;
 public sealed class UnreadableDiskTests
 {
     private const int StorageError = 56;
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
 
     [Test]
     public async Task Reads_fail_with_an_error_while_writes_go_on_and_consumers_get_everything_afterwards()
@@ -33,7 +33,7 @@ public sealed class UnreadableDiskTests
         consumer.Assign(new TopicPartitionOffset("events", 0, Offset.Beginning));
         Assert.That(consumer.Consume(TimeSpan.FromMilliseconds(300)), Is.Null);
         disk.IsUnreadable = false;
-        Assert.That(new[] { consumer.Consume(Limit)?.Message.Value, consumer.Consume(Limit)?.Message.Value }, Is.EqualTo(new[] { "before", "meanwhile" }));
+        Assert.That(new[] { consumer.Consume(Eventually.Patience)?.Message.Value, consumer.Consume(Eventually.Patience)?.Message.Value }, Is.EqualTo(new[] { "before", "meanwhile" }));
     }
 
     private sealed class UnreadableDisk : Disk

@@ -26,7 +26,7 @@ public sealed partial class SinkFaultTests
         await HoldsAsync(other, 2);
         await HoldsAsync(_archive.Reader, 2);
         Assert.That((await other.ReadAsync(_hour - 1000, CancellationToken.None)).Counts.Clicks, Is.EqualTo(7), "what was read before came back");
-        await Eventually.HoldsAsync("the archive's sink is well", Patience, () => Task.FromResult(_sinks!.Archive.Trouble is null));
+        await Eventually.HoldsAsync("the archive's sink is well", () => Task.FromResult(_sinks!.Archive.Trouble is null));
     }
 
     [Test]
@@ -35,7 +35,7 @@ public sealed partial class SinkFaultTests
         await _archive.WriteFileAsync("hello, I am a text and not at all a database");
         await RunAsync();
 
-        await _sinks!.Life.Stopped.WaitAsync(Patience);
+        await _sinks!.Life.Stopped.WaitAsync(Eventually.Patience);
         Assert.That(_sinks.Life.Logger.All, Does.Contain("file is not a database").And.Contain("Archive:ConnectionString"));
     }
 
@@ -45,7 +45,7 @@ public sealed partial class SinkFaultTests
         await _archive.WriteFileAsync("here should be a folder", inPlaceOfFolder: true);
         await RunAsync();
 
-        await _sinks!.Life.Stopped.WaitAsync(Patience);
+        await _sinks!.Life.Stopped.WaitAsync(Eventually.Patience);
         Assert.That(_sinks.Life.Logger.All, Does.Contain("cannot be used").And.Contain("Archive:ConnectionString"));
     }
 }

@@ -16,14 +16,14 @@ public sealed partial class SinkFaultTests
         for (var i = 1; i <= 200; i++) Commit(hour: _hour - 10 - i, clicks: i);
         Commit(clicks: 2);
         await HoldsAsync(_archive.Reader, 2);
-        await Eventually.HoldsAsync("the Redis sink says what is wrong", Patience, () => Task.FromResult(_sinks!.Redis.Trouble?.Contains("is full", StringComparison.Ordinal) is true));
+        await Eventually.HoldsAsync("the Redis sink says what is wrong", () => Task.FromResult(_sinks!.Redis.Trouble?.Contains("is full", StringComparison.Ordinal) is true));
 
         Assert.That(_sinks!.Redis.Trouble, Does.Contain("raise its maxmemory").And.Contain("Redis:Ttl"));
         Assert.That(await EverythingAsync(), Is.EqualTo(held), "something was written");
 
         await _redis.DoAsync("CONFIG", "SET", "maxmemory", "0");
         await HoldsProgressAsync();
-        await Eventually.HoldsAsync("the Redis sink is well", Patience, () => Task.FromResult(_sinks!.Redis.Trouble is null));
+        await Eventually.HoldsAsync("the Redis sink is well", () => Task.FromResult(_sinks!.Redis.Trouble is null));
         Assert.That(await _redis.FieldAsync(_hour, "clicks"), Is.EqualTo("2"));
         for (var i = 1; i <= 200; i++)
             Assert.That(await _redis.FieldAsync(_hour - 10 - i, "clicks"), Is.EqualTo(i.ToString(System.Globalization.CultureInfo.InvariantCulture)));

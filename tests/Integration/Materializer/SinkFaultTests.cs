@@ -10,8 +10,6 @@ namespace Tally.Tests.Integration.Materializer;
 /// <summary>The sinks on a topic in memory, a real Redis and a real archive, while things break.</summary>
 public sealed partial class SinkFaultTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-
     private MemoryTopic _topic = null!;
     private RedisView _redis = null!;
     private TemporaryArchive _archive = null!;
@@ -78,11 +76,11 @@ public sealed partial class SinkFaultTests
         await _redis.Server.KillAsync();
         Commit(clicks: 2);
         await HoldsAsync(_archive.Reader, 2);
-        await Eventually.HoldsAsync("the Redis sink says what is wrong", Patience, () => Task.FromResult(_sinks!.Redis.Trouble is not null));
+        await Eventually.HoldsAsync("the Redis sink says what is wrong", () => Task.FromResult(_sinks!.Redis.Trouble is not null));
         await _redis.Server.RestartAsync();
 
         await HoldsProgressAsync();
-        await Eventually.HoldsAsync("the Redis sink is well", Patience, () => Task.FromResult(_sinks!.Redis.Trouble is null));
+        await Eventually.HoldsAsync("the Redis sink is well", () => Task.FromResult(_sinks!.Redis.Trouble is null));
     }
 
     [Test]
@@ -117,7 +115,7 @@ public sealed partial class SinkFaultTests
         _redis.Server.Pause();
         Commit(clicks: 2);
         await HoldsAsync(_archive.Reader, 2);
-        await Eventually.HoldsAsync("the Redis sink says what is wrong", Patience, () => Task.FromResult(_sinks!.Redis.Trouble is not null));
+        await Eventually.HoldsAsync("the Redis sink says what is wrong", () => Task.FromResult(_sinks!.Redis.Trouble is not null));
         _redis.Server.Continue();
 
         await HoldsProgressAsync();
@@ -197,7 +195,7 @@ public sealed partial class SinkFaultTests
         var far = _hour + 4;
         Commit(hour: far, clicks: 1);
 
-        await _sinks!.Life.Stopped.WaitAsync(Patience);
+        await _sinks!.Life.Stopped.WaitAsync(Eventually.Patience);
         Assert.That(_sinks.Life.Logger.All, Does.Contain("Redis:FutureTolerance (02:00:00)").And.Contain("Ingest:FutureTolerance"));
         Assert.That(await _redis.FieldAsync(far, "complete"), Is.Null, "the hour came to Redis");
         Assert.That(await _redis.FieldAsync(_hour + 2, "clicks"), Is.EqualTo("1"), "an hour within the tolerance");
@@ -210,7 +208,7 @@ public sealed partial class SinkFaultTests
         _topic.Add(0, RecordKeys.HourPartial(_hour, 0), [1, 2, 3], type);
         await RunAsync();
 
-        await _sinks!.Life.Stopped.WaitAsync(Patience);
+        await _sinks!.Life.Stopped.WaitAsync(Eventually.Patience);
         Assert.That(_sinks.Life.Logger.All, Does.Contain($"offset 0 of partition 0 of analytics.hours is of type '{type}'"));
     }
 
@@ -219,7 +217,7 @@ public sealed partial class SinkFaultTests
     {
         _topic.Add(0, "hello"u8.ToArray(), [1]);
         await RunAsync();
-        await _sinks!.Life.Stopped.WaitAsync(Patience);
+        await _sinks!.Life.Stopped.WaitAsync(Eventually.Patience);
         await _sinks.DisposeAsync();
 
         _topic.Add(0, "hello"u8.ToArray(), null);
@@ -243,7 +241,7 @@ public sealed partial class SinkFaultTests
         _topic.Recreate();
         await RunAsync();
 
-        await _sinks!.Life.Stopped.WaitAsync(Patience);
+        await _sinks!.Life.Stopped.WaitAsync(Eventually.Patience);
         Assert.That(_sinks.Life.Logger.All, Does.Contain("the topic was recreated"));
     }
 
@@ -261,7 +259,7 @@ public sealed partial class SinkFaultTests
     private async Task<HourReading> HoldsProgressAsync()
     {
         HourReading reading = null!;
-        await Eventually.HoldsAsync($"Redis has come to offset {_offset}", Patience, async () =>
+        await Eventually.HoldsAsync($"Redis has come to offset {_offset}", async () =>
         {
             try
             {
@@ -278,7 +276,7 @@ public sealed partial class SinkFaultTests
     }
 
     private async Task HoldsAsync(SqlHourArchive source, long clicks) =>
-        await Eventually.HoldsAsync($"{source.Name} has {clicks} clicks", Patience, async () =>
+        await Eventually.HoldsAsync($"{source.Name} has {clicks} clicks", async () =>
         {
             try
             {

@@ -19,7 +19,6 @@ public sealed class SinksOnKafkaTests
 {
     private const int Partitions = 4;
     private const string Topic = "analytics.hours";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly List<RunningSinks> _running = [];
     private TestBroker _broker = null!;
@@ -60,7 +59,7 @@ public sealed class SinksOnKafkaTests
         await HoldsAsync();
 
         var second = await RunAsync("2");
-        await Eventually.HoldsAsync("the partitions are shared", Patience, () =>
+        await Eventually.HoldsAsync("the partitions are shared", () =>
             Task.FromResult(first.Redis.Partitions?.Count == Partitions / 2 && second.Redis.Partitions?.Count == Partitions / 2));
         Commit();
         await HoldsAsync();
@@ -91,7 +90,7 @@ public sealed class SinksOnKafkaTests
         await _redis.Server.KillAsync();
         var sinks = await RunAsync("1");
         Commit();
-        await Eventually.HoldsAsync("the sink says that it knows no position", Patience, () =>
+        await Eventually.HoldsAsync("the sink says that it knows no position", () =>
             Task.FromResult(sinks.Redis is { Trouble: not null, Partitions.Count: Partitions }));
         await _redis.Server.RestartAsync();
 
@@ -107,7 +106,7 @@ public sealed class SinksOnKafkaTests
 
         await RunAsync("1");
 
-        await first.Life.Stopped.WaitAsync(Patience);
+        await first.Life.Stopped.WaitAsync(Eventually.Patience);
         Assert.That(first.Life.Logger.All, Does.Contain("Materializer:Instance=1"));
         Commit();
         await HoldsAsync();
@@ -138,12 +137,12 @@ public sealed class SinksOnKafkaTests
         var port = _broker.Server.Port;
         var data = _broker.DataDirectory;
         await _broker.Server.DisposeAsync();
-        await Eventually.HoldsAsync("the sink says so", Patience, () =>
+        await Eventually.HoldsAsync("the sink says so", () =>
             Task.FromResult(sinks.RedisHealth() is { Status: HealthStatus.Unhealthy, Description: "Kafka does not answer" }));
         await using var again = await TestBroker.StartAsync(o => o with { Port = port }, data);
 
         // Nothing is written meanwhile: the broker's own answer counts, not a processor's heartbeat.
-        await Eventually.HoldsAsync("it is ready again", Patience, () => Task.FromResult(sinks.RedisHealth().Status == HealthStatus.Healthy));
+        await Eventually.HoldsAsync("it is ready again", () => Task.FromResult(sinks.RedisHealth().Status == HealthStatus.Healthy));
     }
 
     [Test]
@@ -155,7 +154,7 @@ public sealed class SinksOnKafkaTests
         await _broker.DisposeAsync();
         _broker = await TestBroker.StartAsync();
 
-        Assert.That(async () => await sinks.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10)), Throws.Nothing);
+        Assert.That(async () => await sinks.DisposeAsync().AsTask().WaitAsync(Eventually.Patience), Throws.Nothing);
         _running.Remove(sinks);
     }
 
@@ -179,7 +178,7 @@ public sealed class SinksOnKafkaTests
             TransactionalId = "processor",
             LingerMs = 0,
         }).Build();
-        producer.InitTransactions(Patience);
+        producer.InitTransactions(Eventually.Patience);
         producer.BeginTransaction();
         for (var p = 0; p < Partitions; p++)
         {
@@ -188,7 +187,7 @@ public sealed class SinksOnKafkaTests
             progress.PartitionCount = Partitions;
             Produce(producer, p, RecordKeys.Progress(p), progress, RecordTypes.Progress);
         }
-        producer.CommitTransaction(Patience);
+        producer.CommitTransaction(Eventually.Patience);
     }
 
     private static void Produce(IProducer<byte[], byte[]> producer, int partition, byte[] key, IMessage value, byte[] type) =>
@@ -199,7 +198,7 @@ public sealed class SinksOnKafkaTests
             Headers = new Headers { { RecordTypes.Header, type } },
         });
 
-    private Task HoldsAsync() => Eventually.HoldsAsync($"Redis holds commit {_offset} of every partition", Patience, async () =>
+    private Task HoldsAsync() => Eventually.HoldsAsync($"Redis holds commit {_offset} of every partition", async () =>
     {
         try
         {

@@ -3,6 +3,7 @@ using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using Tally.Shared.Contracts;
 using Tally.Shared.Kafka;
+using Tally.Tests.Support;
 using Tally.Tests.Unit.Processor;
 
 namespace Tally.Tests.Integration.Processor;
@@ -10,8 +11,6 @@ namespace Tally.Tests.Integration.Processor;
 /// <summary>The topics of the job on some broker: events go in with a plain recount beside them, what comes out is read committed.</summary>
 public sealed class AnalyticsTopics(string bootstrap, int partitions)
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-
     public KafkaOptions Kafka { get; } = new() { BootstrapServers = bootstrap, Partitions = partitions };
 
     public Recount Oracle { get; } = new();
@@ -44,7 +43,7 @@ public sealed class AnalyticsTopics(string bootstrap, int partitions)
             producer.Produce(new TopicPartition(Kafka.Topics.Events, i % partitions), new Message<byte[]?, byte[]?> { Key = [(byte)i], Value = i % 2 == 0 ? null : [1, 2, 3] });
         Produced += count + poison;
         Poison += poison;
-        producer.Flush(Limit);
+        producer.Flush(Eventually.Patience);
     }
 
     /// <summary>Waits until the committed outcomes add up to everything produced, and reads the hours.</summary>
@@ -91,7 +90,7 @@ public sealed class AnalyticsTopics(string bootstrap, int partitions)
         var began = TimeProvider.System.GetTimestamp();
         while (ended.Count < partitions || waits)
         {
-            Assert.That(TimeProvider.System.GetElapsedTime(began), Is.LessThan(Limit), $"{topic}: {state()}");
+            Assert.That(TimeProvider.System.GetElapsedTime(began), Is.LessThan(Eventually.Patience), $"{topic}: {state()}");
             var result = consumer.Consume(TimeSpan.FromMilliseconds(100));
             if (result is { IsPartitionEOF: true }) ended.Add(result.Partition);
             else if (result is not null && enough(result)) return;

@@ -11,8 +11,6 @@ namespace Tally.Tests.Integration.Processor;
 /// <summary>Leaving the group while it is just giving partitions: as at every stop of an instance during a rebalance.</summary>
 public sealed class ClosingInputTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-
     [OneTimeSetUp]
     public static void RequireNativeLibrary()
     {
@@ -31,12 +29,12 @@ public sealed class ClosingInputTests
         var input = broker.OpenInput(topics.Kafka.Topics.Events, new Listener());
         using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = server.BootstrapServers }).Build();
         // The client joins by itself; what it was given waits for the next read, which never comes.
-        await Eventually.HoldsAsync("the group has given its partitions", Patience, () =>
+        await Eventually.HoldsAsync("the group has given its partitions", () =>
             Task.FromResult(admin.ListGroup(options.Group, TimeSpan.FromSeconds(5)) is { State: "Stable", Members: [{ MemberAssignment.Length: > 0 }] }));
         await Task.Delay(TimeSpan.FromMilliseconds(300));
 
         var closed = Task.Factory.StartNew(abandoned ? () => input.Abandon(fenced: false) : input.Close, TaskCreationOptions.LongRunning);
-        Assert.That(await Task.WhenAny(closed, Task.Delay(Patience)), Is.SameAs(closed), "it hangs");
+        Assert.That(await Task.WhenAny(closed, Task.Delay(Eventually.Patience)), Is.SameAs(closed), "it hangs");
         await closed;
         input.Dispose();
     }

@@ -6,6 +6,7 @@ using Tally.ProcessorService.Engine;
 using Tally.ProcessorService.Engine.Broker;
 using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
+using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
 
 namespace Tally.Tests.Integration.Processor;
@@ -169,7 +170,7 @@ public sealed class EngineTests
     private async Task AssertRefused(string why, UserHasher? hasher = null)
     {
         await using var engine = new RunningEngine(_topics.Kafka, hasher: hasher);
-        var refusal = Assert.ThrowsAsync<ConfigurationException>(() => engine.Ended.WaitAsync(TimeSpan.FromSeconds(15)));
+        var refusal = Assert.ThrowsAsync<ConfigurationException>(() => engine.Ended.WaitAsync(Eventually.Patience));
         Assert.That(refusal!.Message, Does.Contain(why));
     }
 

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Tally.ProcessorService.Jobs.Frames;
 using Tally.Shared.Contracts;
 using Tally.Shared.Kafka;
+using Tally.Tests.Support;
 using Tally.Tests.Unit.Frames;
 
 namespace Tally.Tests.Integration.Processor;
@@ -12,8 +13,6 @@ namespace Tally.Tests.Integration.Processor;
 /// <summary>The topics of the frames job on some broker: frames go in, what comes out is read committed.</summary>
 public sealed class FrameTopics(string bootstrap, int partitions)
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(40);
-
     private readonly List<MadeFrame> _made = [];
 
     public KafkaOptions Kafka { get; } = new() { BootstrapServers = bootstrap, Partitions = partitions };
@@ -28,7 +27,7 @@ public sealed class FrameTopics(string bootstrap, int partitions)
         using var producer = new ProducerBuilder<Null, byte[]>(KafkaClientConfig.Producer(Kafka, "test")).Build();
         foreach (var frame in frames) producer.Produce(new TopicPartition(Kafka.Topics.Frames, frame.Partition), new Message<Null, byte[]> { Value = frame.Json() });
         foreach (var text in poison) producer.Produce(new TopicPartition(Kafka.Topics.Frames, text.Length % partitions), new Message<Null, byte[]> { Value = Encoding.UTF8.GetBytes(text) });
-        producer.Flush(Limit);
+        producer.Flush(Eventually.Patience);
         _made.AddRange(frames);
         Produced += frames.Count + poison.Length;
     }
@@ -92,12 +91,12 @@ public sealed class FrameTopics(string bootstrap, int partitions)
         config.EnablePartitionEof = true;
         using var consumer = new ConsumerBuilder<byte[]?, byte[]>(config).Build();
         consumer.Assign(Enumerable.Range(0, count).Select(p => new TopicPartitionOffset(topic, p, Offset.Beginning)));
-        var until = Environment.TickCount64 + (long)Limit.TotalMilliseconds;
+        var until = Environment.TickCount64 + (long)Eventually.Patience.TotalMilliseconds;
         while (Environment.TickCount64 < until)
         {
             if (consumer.Consume(TimeSpan.FromMilliseconds(200)) is not { } record || (record.IsPartitionEOF && !withEnds)) continue;
             if (take(record)) return;
         }
-        Assert.Fail($"after {Limit.TotalSeconds} s: {what()}");
+        Assert.Fail($"after {Eventually.Patience.TotalSeconds} s: {what()}");
     }
 }

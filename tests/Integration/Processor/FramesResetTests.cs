@@ -87,7 +87,7 @@ public sealed class FramesResetTests
         await reset.CheckAsync(CancellationToken.None);
         using var member = new ConsumerBuilder<Ignore, Ignore>(KafkaClientConfig.Consumer(topics.Kafka, "test", Options("2").Group)).Build();
         member.Subscribe(topics.Kafka.Topics.Frames);
-        await Eventually.HoldsAsync("it is a member", TimeSpan.FromSeconds(20), () =>
+        await Eventually.HoldsAsync("it is a member", () =>
         {
             member.Consume(TimeSpan.FromMilliseconds(100));
             return Task.FromResult(member.Assignment.Count > 0);

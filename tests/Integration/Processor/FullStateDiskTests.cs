@@ -31,7 +31,7 @@ public sealed class FullStateDiskTests
             var filler = Path.Combine(folder.FullName, "somebody-elses-file");
             Fill(filler);
             for (var part = 0; part < 6; part++) topics.Produce(new Random(10 + part), 60_000, users: 1_000_000);
-            await Eventually.HoldsAsync("it says that the disk is full", TimeSpan.FromSeconds(30), () => Task.FromResult(
+            await Eventually.HoldsAsync("it says that the disk is full", () => Task.FromResult(
                 processor.Log.Contains("cannot be used (No space left on device", StringComparison.Ordinal)
                 && processor.Log.Contains("check State:Directory for space and rights", StringComparison.Ordinal)));
             Assert.That(processor.Running, processor.Log);

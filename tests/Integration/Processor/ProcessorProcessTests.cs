@@ -36,7 +36,7 @@ public sealed class ProcessorProcessTests
             processor.Start();
         }
         var hours = topics.ReadHoursWhenAllIsCounted();
-        await Eventually.HoldsAsync("it counts again", TimeSpan.FromSeconds(20), async () =>
+        await Eventually.HoldsAsync("it counts again", async () =>
             (await Ready(http)).StartsWith("Healthy", StringComparison.Ordinal));
         var code = await processor.StopAsync(TimeSpan.FromSeconds(8));
         Assert.Multiple(() =>
@@ -54,11 +54,11 @@ public sealed class ProcessorProcessTests
         var port = FreePort.Next();
         await using var processor = Start(broker.BootstrapServers, port);
         using var http = Client(port);
-        await Eventually.HoldsAsync("it says what is missing", TimeSpan.FromSeconds(20), async () =>
+        await Eventually.HoldsAsync("it says what is missing", async () =>
             (await http.GetStringAsync(new Uri("/health/live", UriKind.Relative))).StartsWith("Healthy", StringComparison.Ordinal)
             && (await Ready(http)).Contains("run create-topics", StringComparison.Ordinal));
         await new AnalyticsTopics(broker.BootstrapServers, 4).CreateAsync();
-        await Eventually.HoldsAsync("it is ready and names its engine", TimeSpan.FromSeconds(20), async () =>
+        await Eventually.HoldsAsync("it is ready and names its engine", async () =>
             (await Ready(http)).Contains("Healthy (engine native: partitions 0,1,2,3)", StringComparison.Ordinal));
     }
 
@@ -76,7 +76,7 @@ public sealed class ProcessorProcessTests
         string[] lines = [];
         double Sum(string metric, string label = "") => lines.Where(line => line.StartsWith(metric, StringComparison.Ordinal) && line[metric.Length] is ' ' or '{' && line.Contains(label, StringComparison.Ordinal))
             .Sum(line => double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture));
-        await Eventually.HoldsAsync("all is told", TimeSpan.FromSeconds(20), async () =>
+        await Eventually.HoldsAsync("all is told", async () =>
         {
             lines = (await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Split('\n');
             return Sum("tally_processor_events_total") >= 3_005 && Sum("tally_processor_lag") == 0;

@@ -5,6 +5,7 @@ using Tally.ProcessorService.Engine.Kafka;
 using Tally.ProcessorService.Jobs.HourlyAnalytics;
 using Tally.Shared.Contracts;
 using Tally.Shared.Kafka;
+using Tally.Tests.Support;
 using Tally.Tests.Unit.Processor;
 
 namespace Tally.Tests.Integration.Processor;
@@ -29,13 +30,13 @@ public sealed class RunningEngine : IAsyncDisposable
     public async Task StopAsync()
     {
         await _stop.CancelAsync();
-        await _run.WaitAsync(TimeSpan.FromSeconds(15));
+        await _run.WaitAsync(Eventually.Patience);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        await _run.WaitAsync(TimeSpan.FromSeconds(15)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _run.WaitAsync(Eventually.Patience).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
     }
 

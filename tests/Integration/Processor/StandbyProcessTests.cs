@@ -9,7 +9,6 @@ namespace Tally.Tests.Integration.Processor;
 public sealed partial class StandbyProcessTests
 {
     private const int Partitions = 8;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     [OneTimeSetUp]
     public static void RequireNativeLibrary()
@@ -24,14 +23,14 @@ public sealed partial class StandbyProcessTests
         var topics = new AnalyticsTopics(broker.BootstrapServers, Partitions);
         await topics.CreateAsync();
         var (port, otherPort) = (FreePort.Next(), FreePort.Next());
-        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = Patience };
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = Eventually.Patience };
         await using var survivor = Processor("a", topics, port);
         await using var killed = Processor("b", topics, otherPort);
         survivor.Start();
         killed.Start();
         topics.Produce(new Random(1), 40_000, users: 40_000);
         topics.ReadHoursWhenAllIsCounted();
-        await Eventually.HoldsAsync("each has half of the partitions and copies of the rest", Patience, async () =>
+        await Eventually.HoldsAsync("each has half of the partitions and copies of the rest", async () =>
             WarmCopies().Match(await ReadyAsync(http)) is { Success: true } warm && warm.Groups[1].Value.Split(',').Length == Partitions / 2 && warm.Groups[2].Value.Split(',').Length == Partitions / 2);
 
         await killed.KillAsync();

@@ -3,6 +3,7 @@ using Tally.ProcessorService.Engine;
 using Tally.ProcessorService.Engine.Broker;
 using Tally.ProcessorService.Engine.Kafka;
 using Tally.Tests.Integration.Processor.Chaos;
+using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
 
 namespace Tally.Tests.Integration.Processor;
@@ -10,8 +11,6 @@ namespace Tally.Tests.Integration.Processor;
 /// <summary>Questions to a broker that answered before and is away now: the engine must come back from them, or it does not end on SIGTERM.</summary>
 public sealed class UnansweredQuestionTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-
     [OneTimeSetUp]
     public static void RequireNativeLibrary()
     {
@@ -32,17 +31,17 @@ public sealed class UnansweredQuestionTests
         if (frozen) brokers.Pause(0);
         else await brokers.KillAsync(0);
         var asked = Task.Factory.StartNew(() => broker.QueryEnds(topics.Kafka.Topics.Changelog, 0), TaskCreationOptions.LongRunning);
-        var ended = await Task.WhenAny(asked, Task.Delay(Patience));
+        var ended = await Task.WhenAny(asked, Task.Delay(Eventually.Patience));
         if (frozen) brokers.Resume(0);
         else await brokers.ReviveAsync(0);
 
         Assert.That(ended, Is.SameAs(asked), "it hangs");
         Assert.ThrowsAsync<BrokerAwayException>(() => asked);
-        await Eventually(() => broker.QueryEnds(topics.Kafka.Topics.Changelog, 0));
+        await AnsweredAgainAsync(() => broker.QueryEnds(topics.Kafka.Topics.Changelog, 0));
     }
 
     /// <summary>It is asked again by the next session, and answered.</summary>
-    private static async Task Eventually(Func<LogEnds> ask) => await Support.Eventually.HoldsAsync("it is answered again", Patience, () =>
+    private static Task AnsweredAgainAsync(Func<LogEnds> ask) => Eventually.HoldsAsync("it is answered again", () =>
     {
         try
         {

@@ -43,7 +43,7 @@ internal sealed class QueryStores : IAsyncDisposable
     }
 
     /// <summary>Waits until the service says that it is ready.</summary>
-    public Task ReadyAsync() => Eventually.HoldsAsync("query-service is ready", TimeSpan.FromSeconds(30), async () =>
+    public Task ReadyAsync() => Eventually.HoldsAsync("query-service is ready", async () =>
     {
         using var answer = await Http.GetAsync("/health/ready");
         return answer.IsSuccessStatusCode;

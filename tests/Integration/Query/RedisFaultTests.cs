@@ -137,7 +137,7 @@ public sealed class RedisFaultTests
         _truth.Still = true;
         foreach (var hour in Read)
         {
-            await Eventually.HoldsAsync($"hour {hour} is whole again, here and in Redis", TimeSpan.FromSeconds(20), async () =>
+            await Eventually.HoldsAsync($"hour {hour} is whole again, here and in Redis", async () =>
             {
                 using var answer = await _stores.Http.GetAsync($"/analytics?timestamp={Hours.StartMs(hour)}");
                 var counts = HourReaders.Parse(await answer.Content.ReadAsStringAsync());

@@ -35,7 +35,7 @@ public sealed class RedisApplyTests
         try
         {
             await using var connection = server.Connect(new RedisOptions { PasswordFile = file });
-            await Eventually.HoldsAsync("Redis lets us in", TimeSpan.FromSeconds(20), async () =>
+            await Eventually.HoldsAsync("Redis lets us in", async () =>
             {
                 try
                 {

@@ -8,7 +8,6 @@ internal sealed class RedisCluster : IAsyncDisposable
 {
     private const int Slots = 16_384;
     private const int Masters = 3;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly List<RedisServer> _nodes = [];
 
@@ -51,7 +50,7 @@ internal sealed class RedisCluster : IAsyncDisposable
             await OkAsync(_nodes[node], "CLUSTER", "ADDSLOTSRANGE", Text(Slots * node / Masters), Text(Slots * (node + 1) / Masters - 1));
         var bus = await Task.WhenAll(_nodes.Select(n => BusPortAsync(n)));
         for (var node = 1; node < _nodes.Count; node++) await OkAsync(_nodes[0], "CLUSTER", "MEET", "127.0.0.1", Text(_nodes[node].Port), bus[node]);
-        await Eventually.HoldsAsync("the nodes know each other", Patience, async () =>
+        await Eventually.HoldsAsync("the nodes know each other", async () =>
             (await Task.WhenAll(_nodes.Select(n => n.DoAsync("CLUSTER", "INFO"))))
             .All(i => i.Contains("cluster_state:ok", StringComparison.Ordinal) && i.Contains($"cluster_known_nodes:{_nodes.Count}", StringComparison.Ordinal)));
     }
@@ -59,7 +58,7 @@ internal sealed class RedisCluster : IAsyncDisposable
     private async Task FollowAsync(RedisServer master)
     {
         await OkAsync(Replica, "CLUSTER", "REPLICATE", await master.DoAsync("CLUSTER", "MYID"));
-        await Eventually.HoldsAsync("the replica has its master's data", Patience, async () =>
+        await Eventually.HoldsAsync("the replica has its master's data", async () =>
             (await Replica.DoAsync("INFO", "replication")).Contains("master_link_status:up", StringComparison.Ordinal));
     }
 

@@ -10,7 +10,6 @@ namespace Tally.Tests.Integration.ReadModel;
 /// <summary>The ways Redis is run: behind a password and TLS, as a cluster, behind Sentinels. All against real servers.</summary>
 public sealed class RedisDeploymentTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private const string Secret = "correct horse";
 
     [Test]
@@ -62,11 +61,11 @@ public sealed class RedisDeploymentTests
         Assert.That((await master.DoAsync("DBSIZE"), await other.DoAsync("DBSIZE")), Is.EqualTo((":6", ":0")), "keys lie outside of the one slot");
 
         Assert.That(await cluster.Replica.DoAsync("CLUSTER", "FAILOVER"), Is.EqualTo("+OK"));
-        await Eventually.HoldsAsync("the replica is the master", Patience, async () => await cluster.MasterOfAsync(Key) == cluster.Replica);
+        await Eventually.HoldsAsync("the replica is the master", async () => await cluster.MasterOfAsync(Key) == cluster.Replica);
         await ReadsBackAsync(redis, ThisHour + 1, 2);
 
         await cluster.Replica.KillAsync();
-        await Eventually.HoldsAsync("the first master has taken over again", Patience, async () => await cluster.MasterOfAsync(Key) == master);
+        await Eventually.HoldsAsync("the first master has taken over again", async () => await cluster.MasterOfAsync(Key) == master);
         await ReadsBackAsync(redis, ThisHour + 1, 3);
     }
 
@@ -135,7 +134,7 @@ public sealed class RedisDeploymentTests
     /// <summary>Every script once: a write, a refill of an hour long gone, the pointer, and reads.</summary>
     private static async Task ReadsBackAsync(Stores redis, long hour, long version)
     {
-        await Eventually.HoldsAsync($"version {version} is written and read", Patience, async () =>
+        await Eventually.HoldsAsync($"version {version} is written and read", async () =>
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(3));
             // As the materializer does: on from where the store stands.
@@ -156,7 +155,7 @@ public sealed class RedisDeploymentTests
     private static async Task<string> TroubleAsync(Stores redis)
     {
         var trouble = "nothing";
-        await Eventually.HoldsAsync("it is said why Redis cannot be used", Patience, async () =>
+        await Eventually.HoldsAsync("it is said why Redis cannot be used", async () =>
         {
             try
             {

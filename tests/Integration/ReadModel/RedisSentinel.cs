@@ -8,7 +8,6 @@ internal sealed class RedisSentinel : IAsyncDisposable
 {
     public const string MasterName = "tally";
     public const string OwnPassword = "secret-of-sentinels";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tally-sentinel-");
     private readonly ServiceProcess _process;
@@ -46,12 +45,12 @@ internal sealed class RedisSentinel : IAsyncDisposable
         var replica = await RedisServer.StartAsync("--replicaof", "127.0.0.1", master.Port.ToString(CultureInfo.InvariantCulture), "--repl-diskless-sync-delay", "0");
         var sentinel = new RedisSentinel(master, replica);
         sentinel._process.Start();
-        await Eventually.HoldsAsync("the Sentinel answers", Patience, () => Task.FromResult(sentinel.Log.Contains("+monitor ", StringComparison.Ordinal)));
+        await Eventually.HoldsAsync("the Sentinel answers", () => Task.FromResult(sentinel.Log.Contains("+monitor ", StringComparison.Ordinal)));
         if (!withReplica) return sentinel;
         // It learns of replicas from the master, every ten seconds: the first time it must have found one.
-        await Eventually.HoldsAsync("the Sentinel knows the replica", Patience, () =>
+        await Eventually.HoldsAsync("the Sentinel knows the replica", () =>
             Task.FromResult(sentinel.Log.Contains("+slave ", StringComparison.Ordinal)));
-        await Eventually.HoldsAsync("the replica has its master's data", Patience, async () =>
+        await Eventually.HoldsAsync("the replica has its master's data", async () =>
             (await replica.DoAsync("INFO", "replication")).Contains("master_link_status:up", StringComparison.Ordinal));
         return sentinel;
     }

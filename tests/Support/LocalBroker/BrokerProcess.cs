@@ -46,7 +46,7 @@ public sealed class BrokerProcess : IAsyncDisposable
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         _process = process;
-        await ready.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await ready.Task.WaitAsync(Eventually.Patience);
     }
 
     /// <summary>Starts it and kills it so much later, whether it is ready by then or not.</summary>
@@ -79,7 +79,7 @@ public sealed class BrokerProcess : IAsyncDisposable
         _process = null;
         using (Process kill = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]))
             await kill.WaitForExitAsync();
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(10));
+        await process.WaitForExitAsync().WaitAsync(Eventually.Patience);
         int code = process.ExitCode;
         process.Dispose();
         return code;

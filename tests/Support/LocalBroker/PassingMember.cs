@@ -18,7 +18,7 @@ public static class PassingMember
             PartitionAssignmentStrategy = PartitionAssignmentStrategy.Range,
         }).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
         member.Subscribe(topic);
-        await Eventually.HoldsAsync("it is a member", TimeSpan.FromSeconds(30), () =>
+        await Eventually.HoldsAsync("it is a member", () =>
         {
             member.Consume(TimeSpan.FromMilliseconds(100));
             return Task.FromResult(member.Assignment.Count > 0);

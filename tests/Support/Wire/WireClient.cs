@@ -10,7 +10,6 @@ namespace Tally.Tests.Support.Wire;
 public sealed class WireClient : IDisposable
 {
     private const int AnswerBytesMax = 64 * 1024 * 1024;
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     private readonly TcpClient _socket;
     private int _correlation;
@@ -80,7 +79,7 @@ public sealed class WireClient : IDisposable
 
     private async Task<bool> FillAsync(byte[] target)
     {
-        using var limit = new CancellationTokenSource(Limit);
+        using var limit = new CancellationTokenSource(Eventually.Patience);
         try
         {
             await _socket.GetStream().ReadExactlyAsync(target, limit.Token);
@@ -92,7 +91,7 @@ public sealed class WireClient : IDisposable
         }
         catch (OperationCanceledException)
         {
-            throw new AssertionException($"no answer within {Limit.TotalSeconds} s");
+            throw new AssertionException($"no answer within {Eventually.Patience.TotalSeconds} s");
         }
     }
 }

@@ -1,12 +1,12 @@
 using System.Collections.Concurrent;
 using Tally.CommandService.Ingest;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Unit.Command;
 
 public sealed class SendPumpTests
 {
     private static readonly TimeSpan Long = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(50);
 
     private readonly BlockingCollection<int> _sent = [];
@@ -73,7 +73,7 @@ public sealed class SendPumpTests
             {
                 for (var n = 0; n < Each; n++) pump.Add(n);
             })));
-            Assert.That(done.Wait(Patience), Is.True, $"{count} of {4 * Each} were sent");
+            Assert.That(done.Wait(Eventually.Patience), Is.True, $"{count} of {4 * Each} were sent");
         }
         Assert.That(sum, Is.EqualTo(4L * Each * (Each - 1) / 2));
     }
@@ -85,13 +85,13 @@ public sealed class SendPumpTests
         pump.Add(0);
         Assert.That(Next(), Is.Zero);
         pump.Add(1);
-        Assert.That(Task.Run(pump.Dispose).Wait(Patience), Is.True);
+        Assert.That(Task.Run(pump.Dispose).Wait(Eventually.Patience), Is.True);
         Assert.That(_sent.TryTake(out _), Is.False);
     }
 
     private int Next()
     {
-        Assert.That(_sent.TryTake(out var item, Patience), Is.True, "nothing was sent");
+        Assert.That(_sent.TryTake(out var item, Eventually.Patience), Is.True, "nothing was sent");
         return item;
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Tally.Shared.Hosting;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Unit.Hosting;
 
@@ -17,7 +18,7 @@ public sealed class DedicatedLoopTests
         var disposed = Task.Factory.StartNew(loop.Dispose, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         Assert.That(disposed.IsCompleted, Is.False);
         goOn.Set();
-        await disposed.WaitAsync(TimeSpan.FromSeconds(20));
+        await disposed.WaitAsync(Eventually.Patience);
         Assert.That(loop.HasEnded, Is.True);
     }
 

@@ -36,7 +36,7 @@ public sealed class GuardedSourceTests
         Assert.That(read.IsCompleted, Is.False);
         _clock.Advance(TimeSpan.FromMilliseconds(1));
 
-        Assert.That(await read.WaitAsync(TimeSpan.FromSeconds(20)), Is.Null);
+        Assert.That(await read.WaitAsync(Eventually.Patience), Is.Null);
     }
 
     [Test]
@@ -67,7 +67,7 @@ public sealed class GuardedSourceTests
         _source.Gate = gate.Task;
         var hanging = new[] { guarded.TryReadAsync(1, CancellationToken.None), guarded.TryReadAsync(2, CancellationToken.None) };
         _clock.Advance(Limit);
-        foreach (var read in hanging) await read.WaitAsync(TimeSpan.FromSeconds(20));
+        foreach (var read in hanging) await read.WaitAsync(Eventually.Patience);
 
         Assert.That(await guarded.TryReadAsync(3, CancellationToken.None), Is.Null);
         Assert.That(_source.Reads, Is.EqualTo(2));
@@ -88,7 +88,7 @@ public sealed class GuardedSourceTests
         Assert.That(_source.Reads, Is.EqualTo(1));
 
         gate.SetResult();
-        Assert.That(await Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(20)), Has.All.Not.Null);
+        Assert.That(await Task.WhenAll(waiting).WaitAsync(Eventually.Patience), Has.All.Not.Null);
     }
 
     [Test]
@@ -118,11 +118,11 @@ public sealed class GuardedSourceTests
         var waiting = Enumerable.Range(1, 20).Select(hour => guarded.TryReadAsync(hour, CancellationToken.None)).ToArray();
         _source.Gate = second.Task;
         first.SetResult();
-        Assert.That(await answered.WaitAsync(TimeSpan.FromSeconds(20)), Is.Not.Null);
+        Assert.That(await answered.WaitAsync(Eventually.Patience), Is.Not.Null);
         Assert.That(() => _source.Reads, Is.EqualTo(2).After(20_000, 5), "the first of those that wait is let in");
 
         _clock.Advance(Limit);
-        Assert.That(await Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(20)), Has.All.Null);
+        Assert.That(await Task.WhenAll(waiting).WaitAsync(Eventually.Patience), Has.All.Null);
         second.SetResult();
 
         Assert.That(async () => await guarded.TryReadAsync(99, CancellationToken.None), Is.Not.Null.After(5000, 5));
@@ -137,12 +137,12 @@ public sealed class GuardedSourceTests
         _source.Gate = hangs.Task;
         var hanging = Enumerable.Range(0, 10).Select(hour => guarded.TryReadAsync(hour, CancellationToken.None)).ToArray();
         _clock.Advance(Limit);
-        Assert.That(await Task.WhenAll(hanging).WaitAsync(TimeSpan.FromSeconds(20)), Has.All.Null);
+        Assert.That(await Task.WhenAll(hanging).WaitAsync(Eventually.Patience), Has.All.Null);
 
         // There is room again, but nobody is asked while the breaker is open.
         hangs.SetResult();
         var asked = _source.Reads;
-        Assert.That(await guarded.TryReadAsync(99, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20)), Is.Null);
+        Assert.That(await guarded.TryReadAsync(99, CancellationToken.None).WaitAsync(Eventually.Patience), Is.Null);
         Assert.That(_source.Reads, Is.EqualTo(asked));
     }
 

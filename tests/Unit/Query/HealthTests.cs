@@ -2,6 +2,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Tally.QueryService.Reading;
 using Tally.Shared.Archive;
 using Tally.Shared.ReadModel;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Unit.Query;
 
@@ -62,5 +63,5 @@ public sealed class HealthTests : IDisposable
         Assert.That(_f.Redis.Reads, Is.EqualTo(2));
     }
 
-    private Task<HealthCheckResult> AskAsync() => _check.CheckHealthAsync(new HealthCheckContext()).WaitAsync(TimeSpan.FromSeconds(20));
+    private Task<HealthCheckResult> AskAsync() => _check.CheckHealthAsync(new HealthCheckContext()).WaitAsync(Eventually.Patience);
 }

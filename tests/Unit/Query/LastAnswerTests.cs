@@ -1,6 +1,7 @@
 using Tally.QueryService.Positions;
 using Tally.QueryService.Reading;
 using Tally.Shared.ReadModel;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Unit.Query;
 
@@ -78,7 +79,7 @@ public sealed class LastAnswerTests : IDisposable
 
         _f.Archive.Has(HourState.Complete, More, _f.Progress(12, TimeSpan.Zero));
         _hangs.SetResult();
-        Assert.That((await waiting.WaitAsync(TimeSpan.FromSeconds(20)))!.Answer.Counts, Is.EqualTo(More));
+        Assert.That((await waiting.WaitAsync(Eventually.Patience))!.Answer.Counts, Is.EqualTo(More));
     }
 
     [Test]

@@ -42,7 +42,7 @@ public sealed class ReaderFixture : IDisposable
 
     /// <summary>As an endpoint asks: memory first.</summary>
     public async Task<RememberedAnswer?> GetAsync(long hour = Hour) =>
-        Reader.TryFind(hour, out var answer) ? answer : await Reader.ReadAsync(hour, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20));
+        Reader.TryFind(hour, out var answer) ? answer : await Reader.ReadAsync(hour, CancellationToken.None).WaitAsync(Eventually.Patience);
 
     /// <summary>So that memory answers no longer.</summary>
     public void Expire() => Clock.Advance(2 * Options.CacheFor + TimeSpan.FromMilliseconds(1));

@@ -18,7 +18,7 @@ public sealed class RefillQueueTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _queue.StopAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20));
+        await _queue.StopAsync(CancellationToken.None).WaitAsync(Eventually.Patience);
         _queue.Dispose();
     }
 
@@ -28,15 +28,15 @@ public sealed class RefillQueueTests : IAsyncDisposable
         var gate = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         _refill.Answer = _ => gate.Task;
         for (var i = 0; i < 100; i++) _queue.Offer(7);
-        await Eventually.HoldsAsync("the refill runs", TimeSpan.FromSeconds(10), () => Task.FromResult(_refill.Calls == 1));
+        await Eventually.HoldsAsync("the refill runs", () => Task.FromResult(_refill.Calls == 1));
         Assert.That(_queue.Count, Is.EqualTo(1));
 
         gate.SetResult(true);
-        await Eventually.HoldsAsync("the queue is empty", TimeSpan.FromSeconds(10), () => Task.FromResult(_queue.Count == 0));
+        await Eventually.HoldsAsync("the queue is empty", () => Task.FromResult(_queue.Count == 0));
         Assert.That(_refill.Calls, Is.EqualTo(1));
 
         _queue.Offer(7);
-        await Eventually.HoldsAsync("a later miss begins another", TimeSpan.FromSeconds(10), () => Task.FromResult(_refill.Calls == 2));
+        await Eventually.HoldsAsync("a later miss begins another", () => Task.FromResult(_refill.Calls == 2));
     }
 
     [Test]
@@ -46,9 +46,9 @@ public sealed class RefillQueueTests : IAsyncDisposable
         _refill.Answer = _ => answers.Dequeue()();
         _queue.Offer(7);
 
-        await Eventually.HoldsAsync("the first turn has come", TimeSpan.FromSeconds(10), () => Task.FromResult(_refill.Calls == 1));
+        await Eventually.HoldsAsync("the first turn has come", () => Task.FromResult(_refill.Calls == 1));
         // A turn waits for its pause only once the try before it has ended, on a thread of its own: the clock is moved until it has.
-        await Eventually.HoldsAsync("the third turn has succeeded", TimeSpan.FromSeconds(10), () =>
+        await Eventually.HoldsAsync("the third turn has succeeded", () =>
         {
             if (_queue.Count > 0) _clock.Advance(_options.RefillEvery);
             return Task.FromResult(_queue.Count == 0);
@@ -62,7 +62,7 @@ public sealed class RefillQueueTests : IAsyncDisposable
         _refill.Answer = _ => Task.FromResult(false);
         _queue.Offer(7);
 
-        await Eventually.HoldsAsync("it gave up", TimeSpan.FromSeconds(20), () =>
+        await Eventually.HoldsAsync("it gave up", () =>
         {
             if (_clock.Waiting > 0) _clock.Advance(TimeSpan.FromSeconds(10));
             return Task.FromResult(_queue.Count == 0);
@@ -78,6 +78,6 @@ public sealed class RefillQueueTests : IAsyncDisposable
         for (var hour = 0; hour < 50; hour++) _queue.Offer(hour);
 
         Assert.That(_queue.Count, Is.EqualTo(3));
-        await Eventually.HoldsAsync("two are at work", TimeSpan.FromSeconds(10), () => Task.FromResult(_refill.Calls == 2));
+        await Eventually.HoldsAsync("two are at work", () => Task.FromResult(_refill.Calls == 2));
     }
 }

@@ -8,7 +8,6 @@ namespace Tally.Tests.Integration.LocalBroker.Clients;
 internal sealed class JavaTools : IAsyncDisposable
 {
     private const string Package = "org.apache.kafka.tools.";
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     private readonly Process _process;
     private readonly string _bootstrap;
 
@@ -36,11 +35,11 @@ internal sealed class JavaTools : IAsyncDisposable
         string[] words = arguments.Replace("BOOTSTRAP", $"--bootstrap-server {_bootstrap}", StringComparison.Ordinal).Split(' ');
         await _process.StandardInput.WriteLineAsync(string.Join('\t', [name, .. words, .. input is null ? Array.Empty<string>() : ["<" + input]]));
         await _process.StandardInput.FlushAsync();
-        string[] head = (await _process.StandardOutput.ReadLineAsync().WaitAsync(Limit) ?? throw new AssertionException("Java ended.")).Split(' ');
+        string[] head = (await _process.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience) ?? throw new AssertionException("Java ended.")).Split(' ');
         var text = new char[int.Parse(head[1], CultureInfo.InvariantCulture)];
         // An empty read would wait for something to read.
         if (text.Length > 0)
-            await _process.StandardOutput.ReadBlockAsync(text).AsTask().WaitAsync(Limit);
+            await _process.StandardOutput.ReadBlockAsync(text).AsTask().WaitAsync(Eventually.Patience);
         string output = new(text);
         Assert.That(head[0], Is.EqualTo("0"), $"{tool} {arguments}:\n{output}");
         return output;

@@ -60,9 +60,9 @@ public sealed class JavaToolsTests : BrokerFixture
         Assert.That(await Committed(two), Is.EqualTo(1500));
     }
 
-    private static Task MembersAsync(IAdminClient admin, int count) => Eventually.HoldsAsync($"a group of {count}", 2 * Limit, () =>
+    private static Task MembersAsync(IAdminClient admin, int count) => Eventually.HoldsAsync($"a group of {count}", 2 * Eventually.Patience, () =>
     {
-        GroupInfo? group = admin.ListGroup("java", Limit);
+        GroupInfo? group = admin.ListGroup("java", Eventually.Patience);
         // Cooperatively a member may have nothing yet in a stable group: the others give up theirs first, and then it is balanced again.
         return Task.FromResult(group?.State == "Stable" && group.Members.Count == count && group.Members.All(m => Topics(m.MemberAssignment) > 0));
     });

@@ -36,5 +36,5 @@ public sealed class KcatTests : BrokerFixture
     }
 
     private Task<string> Kcat(string input, params string[] arguments) =>
-        ClientProgram.RunAsync("kcat", "Debian: kcat", ["-b", Broker.BootstrapServers, .. arguments], input, Limit, environment: _environment);
+        ClientProgram.RunAsync("kcat", "Debian: kcat", ["-b", Broker.BootstrapServers, .. arguments], input, Eventually.Patience, environment: _environment);
 }

@@ -40,7 +40,7 @@ public abstract class Brokers : IAsyncDisposable
         {
             _process.Start();
             using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Bootstrap }).Build();
-            await Eventually.HoldsAsync("local-broker answers", TimeSpan.FromSeconds(30), () => Task.FromResult(admin.GetMetadata(TimeSpan.FromSeconds(1)).Brokers.Count > 0));
+            await Eventually.HoldsAsync("local-broker answers", () => Task.FromResult(admin.GetMetadata(TimeSpan.FromSeconds(1)).Brokers.Count > 0));
         }
 
         public override Task KillAsync(int broker) => _process.KillAsync();

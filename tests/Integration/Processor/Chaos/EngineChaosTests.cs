@@ -74,7 +74,7 @@ public sealed class EngineChaosTests
         try
         {
             // Asked for again and again: a broker that was frozen may append now what was sent to it before, and was sent again since.
-            await Eventually.HoldsAsync("everything is counted", Limit, () => Task.FromResult(watch.HasReached(ends = Ends(kafka))));
+            await Eventually.HoldsAsync("everything is counted", () => Task.FromResult(watch.HasReached(ends = Ends(kafka))));
         }
         catch (AssertionException)
         {

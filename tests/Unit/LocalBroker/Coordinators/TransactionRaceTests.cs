@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Tally.LocalBroker.Protocol;
 using Tally.LocalBroker.Server;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Unit.LocalBroker.Coordinators;
 
@@ -43,7 +44,6 @@ public sealed class TransactionRaceTests
     /// <summary>Holds what follows each wait of what was started in it until the test asks for the next piece.</summary>
     private sealed class StepByStep : SynchronizationContext, IDisposable
     {
-        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
         private readonly Channel<(SendOrPostCallback Callback, object? State)> _pieces = Channel.CreateUnbounded<(SendOrPostCallback, object?)>();
 
         public override void Post(SendOrPostCallback d, object? state) => _pieces.Writer.TryWrite((d, state));
@@ -64,7 +64,7 @@ public sealed class TransactionRaceTests
 
         public async Task NextAsync()
         {
-            (SendOrPostCallback callback, object? state) = await _pieces.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+            (SendOrPostCallback callback, object? state) = await _pieces.Reader.ReadAsync().AsTask().WaitAsync(Eventually.Patience);
             callback(state);
         }
 

@@ -21,12 +21,12 @@ public sealed class LiveFeedTests
         var options = new LiveOptions();
         var feed = new LiveFeed(fixture.Reader, Options.Create(options), fixture.Clock, NullLogger<LiveFeed>.Instance);
         Assert.That(feed.TryJoin());
-        await Eventually.HoldsAsync("the hour is there", TimeSpan.FromSeconds(10), () => Task.FromResult(feed.Look().Current?.Hour == hour));
+        await Eventually.HoldsAsync("the hour is there", () => Task.FromResult(feed.Look().Current?.Hour == hour));
 
         fixture.Redis.IsAway();
         fixture.Clock.Advance(TimeSpan.FromHours(1));
 
-        await Eventually.HoldsAsync("who comes now is not given the hour before", TimeSpan.FromSeconds(10), () =>
+        await Eventually.HoldsAsync("who comes now is not given the hour before", () =>
         {
             fixture.Clock.Advance(options.Every);
             return Task.FromResult(feed.Look().Current is null);

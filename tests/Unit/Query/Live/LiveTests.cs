@@ -109,7 +109,7 @@ public sealed class LiveTests
         Assert.That(_service.Redis.Reads - reads, Is.LessThanOrEqualTo(turns + 5));
 
         foreach (var stream in streams) stream.Dispose();
-        await Eventually.HoldsAsync("all have left", TimeSpan.FromSeconds(20), () => Task.FromResult(_service.Live.Listeners == 0));
+        await Eventually.HoldsAsync("all have left", () => Task.FromResult(_service.Live.Listeners == 0));
     }
 
     [Test]
@@ -121,7 +121,7 @@ public sealed class LiveTests
         context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(new StuckStream()));
         context.Features.Set<IHttpRequestLifetimeFeature>(lifetime);
         var taking = new LiveListener(context, TimeSpan.FromSeconds(5), clock).TakeAsync(new byte[100], CancellationToken.None);
-        await Eventually.HoldsAsync("it waits for the client", TimeSpan.FromSeconds(10), () => Task.FromResult(clock.Waiting == 1));
+        await Eventually.HoldsAsync("it waits for the client", () => Task.FromResult(clock.Waiting == 1));
         clock.Advance(TimeSpan.FromSeconds(6));
         Assert.That(await taking, Is.False);
         Assert.That(lifetime.Aborted, Is.True);
@@ -158,8 +158,6 @@ public sealed class LiveTests
     /// <summary>Reads a stream as a browser does (HTML standard, 9.2.6), heartbeats apart.</summary>
     private sealed class EventStream : IDisposable
     {
-        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-
         private readonly HttpResponseMessage _answer;
         private readonly StreamReader _reader;
 
@@ -201,7 +199,7 @@ public sealed class LiveTests
         private async Task<List<string>> BlockAsync()
         {
             var lines = new List<string>();
-            while (await _reader.ReadLineAsync().WaitAsync(Patience) is { Length: > 0 } line) lines.Add(line);
+            while (await _reader.ReadLineAsync().WaitAsync(Eventually.Patience) is { Length: > 0 } line) lines.Add(line);
             return lines;
         }
     }

@@ -35,7 +35,7 @@ public sealed class WaitingReadTests
         Has(_service.Redis, Old, next: 9);
         Has(_service.Archive, Old, next: 5);
         var waiting = GetAsync("0.9", "wait=10000");
-        await Eventually.HoldsAsync("Redis is asked again and again", TimeSpan.FromSeconds(10), () => Task.FromResult(_service.Redis.Reads > 5));
+        await Eventually.HoldsAsync("Redis is asked again and again", () => Task.FromResult(_service.Redis.Reads > 5));
         Assert.That(waiting.IsCompleted, Is.False);
 
         Has(_service.Redis, New, next: 10);
@@ -60,7 +60,7 @@ public sealed class WaitingReadTests
         _service.Redis.Has(HourState.Incomplete, default, Progress(10));
         Has(_service.Archive, Old, next: 9);
         var waiting = GetAsync("0.9", "wait=10000");
-        await Eventually.HoldsAsync("the archive is asked again and again", TimeSpan.FromSeconds(10), () => Task.FromResult(_service.Archive.Reads > 5));
+        await Eventually.HoldsAsync("the archive is asked again and again", () => Task.FromResult(_service.Archive.Reads > 5));
         Assert.That(waiting.IsCompleted, Is.False);
 
         Has(_service.Archive, New, next: 10);
@@ -146,7 +146,7 @@ public sealed class WaitingReadTests
         Has(_service.Redis, Old, next: 9);
         _service.Log.Answer = _ => new TaskCompletionSource<PositionCheck>().Task;
         var waiting = GetAsync("0.9", "wait=10000");
-        await Eventually.HoldsAsync("Redis is asked again and again", TimeSpan.FromSeconds(10), () => Task.FromResult(_service.Redis.Reads > 5));
+        await Eventually.HoldsAsync("Redis is asked again and again", () => Task.FromResult(_service.Redis.Reads > 5));
         Has(_service.Redis, New, next: 10);
         using var answer = await waiting;
         Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
@@ -158,7 +158,7 @@ public sealed class WaitingReadTests
         Has(_service.Redis, Old, next: 9);
         Has(_service.Archive, Old, next: 9);
         Task<HttpResponseMessage>[] waiting = [.. Enumerable.Range(0, 200).Select(_ => GetAsync("0.9", "wait=10000"))];
-        await Eventually.HoldsAsync("all wait", TimeSpan.FromSeconds(10), () => Task.FromResult(_service.Log.Checks == 200));
+        await Eventually.HoldsAsync("all wait", () => Task.FromResult(_service.Log.Checks == 200));
         Has(_service.Redis, New, next: 10);
         var before = _service.Redis.Reads;
         foreach (var answer in await Task.WhenAll(waiting))

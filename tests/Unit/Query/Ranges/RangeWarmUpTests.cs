@@ -21,13 +21,13 @@ public sealed class RangeWarmUpTests
         var reader = Reader(ranges, reads);
         using var warmUp = new RangeWarmUp(ranges, reader, _clock);
         await warmUp.StartAsync(CancellationToken.None);
-        await Eventually.HoldsAsync("it waits to ask again", TimeSpan.FromSeconds(10), () => Task.FromResult(_clock.Waiting > 0));
+        await Eventually.HoldsAsync("it waits to ask again", () => Task.FromResult(_clock.Waiting > 0));
         Assert.That(ranges.Reads, Is.Zero);
 
         away = false;
         _clock.Advance(TimeSpan.FromSeconds(1));
 
-        await warmUp.ExecuteTask!.WaitAsync(TimeSpan.FromSeconds(10));
+        await warmUp.ExecuteTask!.WaitAsync(Eventually.Patience);
         Assert.That(ranges.Reads, Is.EqualTo(1));
     }
 
@@ -39,7 +39,7 @@ public sealed class RangeWarmUpTests
         var reader = Reader(ranges, reads);
         using var warmUp = new RangeWarmUp(ranges, reader, _clock);
         await warmUp.StartAsync(CancellationToken.None);
-        await Eventually.HoldsAsync("it waits to ask again", TimeSpan.FromSeconds(10), () => Task.FromResult(_clock.Waiting > 0));
+        await Eventually.HoldsAsync("it waits to ask again", () => Task.FromResult(_clock.Waiting > 0));
         await warmUp.StopAsync(CancellationToken.None);
         Assert.That(warmUp.ExecuteTask!.IsCompletedSuccessfully);
     }
