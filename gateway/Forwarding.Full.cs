@@ -2,6 +2,9 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Health;
+using Yarp.ReverseProxy.LoadBalancing;
+using Yarp.ReverseProxy.Model;
 using Yarp.ReverseProxy.Transforms;
 
 namespace Tally.Gateway;
@@ -9,15 +12,23 @@ namespace Tally.Gateway;
 /// <summary>With the full package set YARP forwards.</summary>
 public static class Forwarding
 {
+    /// <summary>An instance that breaks off or answers nothing is left out for a while, unless all do: its clients read at the others.</summary>
+    private static readonly HealthCheckConfig Reads = new()
+    {
+        AvailableDestinationsPolicy = HealthCheckConstants.AvailableDestinations.HealthyOrPanic,
+        Passive = new PassiveHealthCheckConfig { Enabled = true, Policy = HealthCheckConstants.PassivePolicy.TransportFailureRate, ReactivationPeriod = TimeSpan.FromSeconds(2) },
+    };
+
     public static void AddForwarding(this WebApplicationBuilder builder)
     {
         builder.Services.AddReverseProxy().AddTransforms(transforms => transforms.AddRequestTransform(AsSentAsync));
+        builder.Services.AddSingleton<ILoadBalancingPolicy, OneInstanceAClient>();
         builder.Services.AddSingleton<IProxyConfigProvider>(services =>
         {
             var options = services.GetRequiredService<IOptions<GatewayOptions>>().Value;
             return new InMemoryConfigProvider(
                 [Route("read", "query", 0, HttpMethods.Get, HttpMethods.Head), Route("write", "command", 1)],
-                [Cluster("query", options.Query, options.Timeout), Cluster("command", options.Command, options.Timeout)]);
+                [Cluster("query", options.Query, options.Timeout, OneInstanceAClient.Policy, Reads), Cluster("command", options.Command, options.Timeout, LoadBalancingPolicies.RoundRobin)]);
         });
     }
 
@@ -39,12 +50,25 @@ public static class Forwarding
         Match = new RouteMatch { Path = "{**rest}", Methods = methods.Length == 0 ? null : methods },
     };
 
-    private static ClusterConfig Cluster(string id, string[] addresses, TimeSpan timeout) => new()
+    private static ClusterConfig Cluster(string id, string[] addresses, TimeSpan timeout, string choice, HealthCheckConfig? health = null) => new()
     {
         ClusterId = id,
+        LoadBalancingPolicy = choice,
+        HealthCheck = health,
         // Kestrel reads headers as UTF-8; what it took is handed on as it came.
         HttpClient = new HttpClientConfig { RequestHeaderEncoding = "utf-8" },
         HttpRequest = new ForwarderRequestConfig { ActivityTimeout = timeout },
         Destinations = addresses.Index().ToDictionary(a => $"{id}-{a.Index}", a => new DestinationConfig { Address = a.Item }),
     };
+
+    /// <summary>A client reads at one instance while that is there.</summary>
+    private sealed class OneInstanceAClient : ILoadBalancingPolicy
+    {
+        public const string Policy = "OneInstanceAClient";
+
+        public string Name => Policy;
+
+        public DestinationState? PickDestination(HttpContext context, ClusterState cluster, IReadOnlyList<DestinationState> availableDestinations) =>
+            availableDestinations.Count == 0 ? null : availableDestinations[ClientInstance.Of(context.Connection.RemoteIpAddress, availableDestinations.Count)];
+    }
 }

@@ -36,8 +36,7 @@ public static class Forwarding
         timeout.CancelAfter(backends.Timeout);
         try
         {
-            using var request = Copy(context, backends.Next(context.Request.Method));
-            using var response = await backends.Client.SendAsync(request, timeout.Token);
+            using var response = await SendAsync(context, backends, timeout.Token);
             // A stream (server-sent events) may last: only the headers are under the time limit.
             timeout.CancelAfter(Timeout.InfiniteTimeSpan);
             await AnswerAsync(context, response, timeout.Token);
@@ -61,6 +60,24 @@ public static class Forwarding
         }
     }
 
+    /// <summary>Sends to the first instance that answers; a request that may have had an effect, or has a body, to one only.</summary>
+    private static async Task<HttpResponseMessage> SendAsync(HttpContext context, Backends backends, CancellationToken cancellation)
+    {
+        var (instances, first) = backends.Choose(context);
+        for (var tried = 1; ; tried++)
+        {
+            var request = Copy(context, instances[(first + tried - 1) % instances.Length]);
+            context.Response.RegisterForDispose(request);
+            try
+            {
+                return await backends.Client.SendAsync(request, cancellation);
+            }
+            catch (HttpRequestException) when (tried < instances.Length && Backends.IsRead(context.Request.Method) && request.Content is null)
+            {
+            }
+        }
+    }
+
     private static HttpRequestMessage Copy(HttpContext context, Uri backend)
     {
         // The raw target, so that escapes arrive as the client sent them.
@@ -73,7 +90,7 @@ public static class Forwarding
             // A service that refuses by the headers alone answers before the body comes: its answer arrives instead of a broken pipe.
             request.Headers.ExpectContinue = true;
         }
-        else if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+        else if (!Backends.IsRead(context.Request.Method))
         {
             // Without any content the handler would send a request again whose connection broke: an event without an id could count twice.
             request.Content = new ByteArrayContent([]);
@@ -118,11 +135,12 @@ public static class Forwarding
             RequestHeaderEncodingSelector = static (_, _) => Encoding.UTF8,
         });
 
-        public Uri Next(string method)
-        {
-            var choices = HttpMethods.IsGet(method) || HttpMethods.IsHead(method) ? _query : _command;
-            return choices[Interlocked.Increment(ref _turn) % (uint)choices.Length];
-        }
+        public static bool IsRead(string method) => HttpMethods.IsGet(method) || HttpMethods.IsHead(method);
+
+        /// <returns>The instances of the service, and the index of the one to ask first.</returns>
+        public (Uri[] Instances, int First) Choose(HttpContext context) => IsRead(context.Request.Method)
+            ? (_query, ClientInstance.Of(context.Connection.RemoteIpAddress, _query.Length))
+            : (_command, (int)(Interlocked.Increment(ref _turn) % (uint)_command.Length));
 
         public void Dispose() => Client.Dispose();
     }

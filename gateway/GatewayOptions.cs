@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace Tally.Gateway;
 
-/// <summary>Section <c>Gateway</c>: the addresses behind the door; requests go to them in turn.</summary>
+/// <summary>Section <c>Gateway</c>: the addresses behind the door. Writes go to them in turn, the reads of a client to one.</summary>
 public sealed class GatewayOptions
 {
     public const string Section = "Gateway";

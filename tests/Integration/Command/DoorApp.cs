@@ -7,7 +7,7 @@ using Tally.Shared.Hosting;
 
 namespace Tally.Tests.Integration.Command;
 
-/// <summary>The gateway on a port of its own, in this process; everything goes to one address behind it.</summary>
+/// <summary>The gateway on a port of its own, in this process.</summary>
 internal sealed class DoorApp : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -16,10 +16,11 @@ internal sealed class DoorApp : IAsyncDisposable
 
     public Uri Address => new(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
 
-    public static async Task<DoorApp> StartAsync(Uri behind)
+    /// <param name="behind">Instances, of command-service and of query-service alike.</param>
+    public static async Task<DoorApp> StartAsync(params Uri[] behind)
     {
-        var builder = WebApplication.CreateBuilder(
-            ["--Http:Port=0", "--Http:MaxBodyBytes=200000", $"--Gateway:Command:0={behind}", $"--Gateway:Query:0={behind}", "--hostBuilder:reloadConfigOnChange=false"]);
+        var instances = behind.Index().SelectMany(b => (string[])[$"--Gateway:Command:{b.Index}={b.Item}", $"--Gateway:Query:{b.Index}={b.Item}"]);
+        var builder = WebApplication.CreateBuilder(["--Http:Port=0", "--Http:MaxBodyBytes=200000", "--hostBuilder:reloadConfigOnChange=false", .. instances]);
         builder.AddServiceDefaults("gateway", defaultPort: 0);
         builder.Services.AddValidatedOptions<GatewayOptions>(GatewayOptions.Section);
         builder.AddForwarding();

@@ -26,7 +26,7 @@ public sealed partial class NginxTests : IAsyncDisposable
     private readonly TaskCompletionSource _release = new();
     private DirectoryInfo _folder = null!;
     private WebApplication? _command;
-    private WebApplication? _query;
+    private readonly List<WebApplication> _query = [];
     private ServiceProcess? _nginx;
 
     [OneTimeSetUp]
@@ -36,10 +36,16 @@ public sealed partial class NginxTests : IAsyncDisposable
         if (nginx is null) Assert.Ignore("nginx is not installed (Debian, Ubuntu: apt-get install nginx-light).");
         _folder = Directory.CreateTempSubdirectory("tally-nginx-");
         (_command, var command) = await ServeAsync("command");
-        (_query, var query) = await ServeAsync("query");
+        var queries = new List<string>();
+        foreach (var name in (string[])["query", "query 2", "query 3"])
+        {
+            var (app, port) = await ServeAsync(name);
+            _query.Add(app);
+            queries.Add($"server 127.0.0.1:{port}");
+        }
         var text = Resolver().Replace(await File.ReadAllTextAsync(Path.Combine(Root, "gateway", "nginx.conf")), "")
             .Replace("command-service:8081 resolve", $"127.0.0.1:{command}", StringComparison.Ordinal)
-            .Replace("query-service:8082 resolve", $"127.0.0.1:{query}", StringComparison.Ordinal)
+            .Replace("server query-service:8082 resolve", string.Join(" max_fails=0; ", queries), StringComparison.Ordinal)
             .Replace("listen 8080", $"listen 127.0.0.1:{_ports["door"]}", StringComparison.Ordinal)
             .Replace("listen 8081", $"listen 127.0.0.1:{_ports["to-command"]}", StringComparison.Ordinal)
             .Replace("listen 8082", $"listen 127.0.0.1:{_ports["to-query"]}", StringComparison.Ordinal)
@@ -67,7 +73,7 @@ public sealed partial class NginxTests : IAsyncDisposable
         _release.TrySetResult();
         if (_nginx is not null) await _nginx.DisposeAsync();
         if (_command is not null) await _command.DisposeAsync();
-        if (_query is not null) await _query.DisposeAsync();
+        foreach (var query in _query) await query.DisposeAsync();
         _http.Dispose();
         _folder?.Delete(recursive: true);
     }
@@ -84,7 +90,41 @@ public sealed partial class NginxTests : IAsyncDisposable
 
         await RawAsync(door, $"{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 
-        Assert.That(_seen, Has.Member((service, method, target)));
+        Assert.That(_seen.Select(s => (s.Service.Split(' ')[0], s.Method, s.Target)), Has.Member((service, method, target)));
+    }
+
+    [TestCase("door")]
+    [TestCase("to-query")]
+    public async Task A_client_reads_at_one_instance_and_clients_at_all(string door)
+    {
+        var used = new HashSet<string>();
+        for (var client = 2; client < 18; client++)
+        {
+            var target = $"/{door}/{client}";
+            for (var n = 0; n < 4; n++)
+            {
+                // A connection of its own each time: it is the client that is kept, not the connection.
+                using var http = ClientAt.Address($"127.0.0.{client}");
+                using var answer = await http.GetAsync(At(door, target));
+            }
+            var instances = _seen.Where(s => s.Target == target).Select(s => s.Service).ToList();
+            Assert.That((instances.Count, instances.Distinct().Count()), Is.EqualTo((4, 1)), $"{client}: {string.Join(", ", instances)}");
+            used.Add(instances[0]);
+        }
+        Assert.That(used, Has.Count.EqualTo(3));
+    }
+
+    [Test]
+    public async Task A_read_whose_instance_breaks_off_goes_on_at_another_one()
+    {
+        using var http = ClientAt.Address("127.0.0.2");
+        using var before = await http.GetAsync(At("door", "/own"));
+        var own = _seen.Single(s => s.Target == "/own").Service;
+
+        using var answer = await http.GetAsync(At("door", $"/break/{own.Replace(' ', '-')}"));
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(_seen.Where(s => s.Target.StartsWith("/break/", StringComparison.Ordinal)).Select(s => s.Service).Distinct().Count(), Is.EqualTo(2));
     }
 
     [TestCase("door")]
@@ -168,7 +208,7 @@ public sealed partial class NginxTests : IAsyncDisposable
     {
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         _seen.Enqueue((service, context.Request.Method, target));
-        if (target.StartsWith("/break", StringComparison.Ordinal))
+        if (target.StartsWith("/break?", StringComparison.Ordinal) || target == $"/break/{service.Replace(' ', '-')}")
         {
             context.Abort();
         }
