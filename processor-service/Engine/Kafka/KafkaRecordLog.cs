@@ -99,7 +99,7 @@ public abstract class KafkaRecordLog(string topic) : IRecordLog
             HasValue = message->Payload != null,
             Key = new ReadOnlySpan<byte>(message->Key, checked((int)message->KeyLength)),
             Value = new ReadOnlySpan<byte>(message->Payload, checked((int)message->PayloadLength)),
-            Headers = _headers.Read(message),
+            Headers = _headers.Read(message, _records!.Following),
         };
     }
 

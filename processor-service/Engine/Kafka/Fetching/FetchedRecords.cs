@@ -49,6 +49,9 @@ public sealed unsafe class FetchedRecords : IDisposable
     /// <returns>Null when the batch is done.</returns>
     public NativeMessage* Next() => _next < _count ? _batch[_next++] : null;
 
+    /// <summary>What <see cref="Next"/> would give, left where it is.</summary>
+    public NativeMessage* Following => _next < _count ? _batch[_next] : null;
+
     /// <summary>Lets go of the batch in hand and takes another.</summary>
     /// <returns>False when nothing came within <paramref name="wait"/>.</returns>
     public bool TryFill(TimeSpan wait)
