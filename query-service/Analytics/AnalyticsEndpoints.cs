@@ -107,13 +107,14 @@ public static class AnalyticsEndpoints
         response.BodyWriter.Advance(body.Length);
     }
 
-    /// <summary>Sets what caches need to know (RFC 9111) and compares with what the client has.</summary>
+    /// <summary>Sets what the next read and caches (RFC 9111) need to know, and compares with what the client has.</summary>
     private static bool IsUnchanged(HttpContext context, HourReader reader, RememberedAnswer answer, AnswerForm form)
     {
         var headers = context.Response.Headers;
         var tag = answer.Answer.TagOf(form);
         headers.ETag = tag;
         headers.CacheControl = answer.Closed ? reader.ClosedCacheControl : "no-cache";
+        if (answer.Answer.Position is { Length: > 0 } position) headers[WaitRequest.Header] = position;
         // Who waits for an event must not be given what a cache kept from before it.
         headers.Vary = "Accept, Tally-Position";
         var known = context.Request.Headers.IfNoneMatch;

@@ -1,15 +1,21 @@
 using System.Buffers.Text;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Tally.Shared.Contracts;
 using Tally.Shared.ReadModel;
 
 namespace Tally.QueryService.Analytics;
 
 /// <summary>The numbers of one hour as some source had them, with the bytes that go out: digits only, whatever the culture.</summary>
-public sealed class HourAnswer(long hour, HourCounts counts, SourceProgress progress)
+/// <param name="hour">Number of the hour.</param>
+/// <param name="counts">Its numbers.</param>
+/// <param name="progress">How far the source was.</param>
+/// <param name="countedTo">As in <see cref="HourReading"/>.</param>
+public sealed class HourAnswer(long hour, HourCounts counts, SourceProgress progress, IReadOnlyList<long>? countedTo = null)
 {
     private const int MaxDigits = 20;
     private byte[]? _json;
+    private string? _position;
     private string? _textTag;
     private string? _jsonTag;
 
@@ -32,6 +38,30 @@ public sealed class HourAnswer(long hour, HourCounts counts, SourceProgress prog
 
     /// <summary>The entity tag of a form, quotes included: the same numbers have the same one, whichever instance or source gave them.</summary>
     public string TagOf(AnswerForm form) => form == AnswerForm.Json ? _jsonTag ??= Tag('j') : _textTag ??= Tag('t');
+
+    /// <summary>
+    /// <c>p.o,p.o…</c>: of each partition the last event that may be in the numbers. Whoever waits for these, at whichever instance, sees no older numbers. Empty while
+    /// there are none.
+    /// </summary>
+    public string Position => _position ??= Furthest();
+
+    private string Furthest()
+    {
+        var text = new DefaultInterpolatedStringHandler(0, 0, CultureInfo.InvariantCulture, stackalloc char[256]);
+        var count = Math.Max(progress.PartitionCount, countedTo?.Count ?? 0);
+        var separator = "";
+        for (var partition = 0; partition < count; partition++)
+        {
+            var next = Math.Max(progress[partition]?.NextOffset ?? 0, partition < countedTo?.Count ? countedTo[partition] : 0);
+            if (next == 0) continue;
+            text.AppendLiteral(separator);
+            text.AppendFormatted(partition);
+            text.AppendLiteral(".");
+            text.AppendFormatted(next - 1);
+            separator = ",";
+        }
+        return text.ToStringAndClear();
+    }
 
     private string Tag(char form) =>
         string.Create(CultureInfo.InvariantCulture, $"\"{form}{counts.UniqueUsers:x}.{counts.Clicks:x}.{counts.Impressions:x}\"");

@@ -209,7 +209,7 @@ public sealed class HourReader
     private static Candidate? From(HourEntry entry, HourReading reading, AnswerLayer layer) =>
         reading.Counts == default && !reading.Progress.Complete
             ? null
-            : new Candidate(new HourAnswer(entry.Hour, reading.Counts, reading.Progress), layer);
+            : new Candidate(new HourAnswer(entry.Hour, reading.Counts, reading.Progress, reading.CountedTo), layer);
 
     private bool IsGood([NotNullWhen(true)] Candidate? candidate, HourEntry entry) =>
         candidate is not null

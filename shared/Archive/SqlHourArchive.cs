@@ -17,14 +17,12 @@ public sealed class SqlHourArchive(ArchiveDatabase database) : IHourSource, IHou
     {
         var generation = await ArchiveQueries.GenerationAsync(transaction, ArchiveQueries.Analytics).ConfigureAwait(false);
         var progress = await ArchiveQueries.ProgressAsync(transaction, ArchiveQueries.Analytics, generation).ConfigureAwait(false);
-        var row = await transaction.Connection!.QuerySingleAsync<TotalsRow>(
-            """
-            SELECT COUNT(*) AS Rows, CAST(COALESCE(SUM(unique_users), 0) AS BIGINT) AS UniqueUsers,
-                   CAST(COALESCE(SUM(clicks), 0) AS BIGINT) AS Clicks, CAST(COALESCE(SUM(impressions), 0) AS BIGINT) AS Impressions
-            FROM analytics_hours WHERE generation = @generation AND hour = @hour
-            """, new { generation, hour }, transaction).ConfigureAwait(false);
-        return new HourReading(
-            row.Rows == 0 ? HourState.Absent : HourState.Complete, new HourCounts(row.UniqueUsers, row.Clicks, row.Impressions), progress);
+        var rows = await RowsAsync(transaction, generation, hour).ConfigureAwait(false);
+        if (rows.Count == 0) return new HourReading(HourState.Absent, default, progress);
+        var counts = rows.Aggregate(default(HourCounts), (sum, row) => sum + new HourCounts(row.UniqueUsers, row.Clicks, row.Impressions));
+        var countedTo = new long[rows[^1].Partition + 1];
+        foreach (var row in rows) countedTo[row.Partition] = row.NextOffset;
+        return new HourReading(HourState.Complete, counts, progress, countedTo);
     }, cancellation);
 
     public Task<SourceProgress> ReadProgressAsync(int generation, CancellationToken cancellation) =>
@@ -33,16 +31,20 @@ public sealed class SqlHourArchive(ArchiveDatabase database) : IHourSource, IHou
     public Task<HourPartials> ReadPartialsAsync(int generation, long hour, CancellationToken cancellation) => ReadAsync(async transaction =>
     {
         var progress = await ArchiveQueries.ProgressAsync(transaction, ArchiveQueries.Analytics, generation).ConfigureAwait(false);
-        var rows = await transaction.Connection!.QueryAsync<PartialRow>(
-            """
-            SELECT partition AS Partition, next_offset AS NextOffset, clicks AS Clicks, impressions AS Impressions, unique_users AS UniqueUsers
-            FROM analytics_hours WHERE generation = @generation AND hour = @hour ORDER BY partition
-            """, new { generation, hour }, transaction).ConfigureAwait(false);
+        var rows = await RowsAsync(transaction, generation, hour).ConfigureAwait(false);
         return new HourPartials(progress, [.. rows.Select(r => r.Of(generation, hour))]);
     }, cancellation);
 
     public Task<IReadOnlyList<Progress>> ReadRecordsAsync(CancellationToken cancellation) =>
         ReadAsync(transaction => ArchiveQueries.RecordsAsync(transaction, ArchiveQueries.Analytics), cancellation);
+
+    /// <summary>A row a partition, in their order.</summary>
+    private static async Task<IReadOnlyList<PartialRow>> RowsAsync(DbTransaction transaction, int generation, long hour) =>
+        (await transaction.Connection!.QueryAsync<PartialRow>(
+            """
+            SELECT partition AS Partition, next_offset AS NextOffset, clicks AS Clicks, impressions AS Impressions, unique_users AS UniqueUsers
+            FROM analytics_hours WHERE generation = @generation AND hour = @hour ORDER BY partition
+            """, new { generation, hour }, transaction).ConfigureAwait(false)).AsList();
 
     private Task<T> ReadAsync<T>(Func<DbTransaction, Task<T>> work, CancellationToken cancellation) => database.ReadAsync(async transaction =>
     {
@@ -53,8 +55,6 @@ public sealed class SqlHourArchive(ArchiveDatabase database) : IHourSource, IHou
         }
         return await work(transaction).ConfigureAwait(false);
     }, cancellation);
-
-    private sealed record TotalsRow(long Rows, long UniqueUsers, long Clicks, long Impressions);
 
     private sealed record PartialRow(long Partition, long NextOffset, long Clicks, long Impressions, long UniqueUsers)
     {

@@ -14,7 +14,14 @@ public enum HourState
 }
 
 /// <summary>One hour as a source has it; <paramref name="Progress"/> was read first, so the counts are at least that new.</summary>
-public sealed record HourReading(HourState State, HourCounts Counts, SourceProgress Progress);
+/// <param name="State">What it holds.</param>
+/// <param name="Counts">Zeros unless complete.</param>
+/// <param name="Progress">How far the source is with all hours.</param>
+/// <param name="CountedTo">
+/// By partition, the offset below which every event is in the counts; 0 where there are none. A partial is written before the progress that goes with it, and a refill
+/// brings those of an archive that is ahead: so it may lie beyond the progress.
+/// </param>
+public sealed record HourReading(HourState State, HourCounts Counts, SourceProgress Progress, IReadOnlyList<long>? CountedTo = null);
 
 /// <summary>A place hours can be read from: Redis or the archive.</summary>
 public interface IHourSource

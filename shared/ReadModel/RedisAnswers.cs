@@ -31,7 +31,7 @@ internal static class RedisAnswers
         return new PartitionProgress((int)Number(parts[0]), partition, Number(parts[1]), Number(parts[2]), Number(parts[3]));
     }
 
-    public static long Number(string text) => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
+    public static long Number(ReadOnlySpan<char> text) => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
 }
 
 /// <summary>Something else wrote to our keys.</summary>

@@ -46,6 +46,19 @@ public sealed class HourArchiveTests(string system) : EachDatabase(system)
     }
 
     [Test]
+    public async Task Counts_ahead_of_the_progress_tell_how_far_they_go()
+    {
+        await using var archive = await CreateArchiveAsync();
+        await WriteAsync(archive, Batch(1, 0, 2, Partial(Hour, 1, 10, 1, 1, 1), Progress(1, 10)));
+        await WriteAsync(archive, Batch(1, 2, 3, Partial(Hour, 1, 12, 2, 2, 2)));
+
+        var reading = await archive.Reader.ReadAsync(Hour, CancellationToken.None);
+
+        Assert.That(reading.Progress[1]!.Value.NextOffset, Is.EqualTo(10));
+        Assert.That(reading.CountedTo, Is.EqualTo(new[] { 0, 12 }));
+    }
+
+    [Test]
     public async Task An_older_row_never_replaces_a_newer_one()
     {
         await using var archive = await CreateArchiveAsync();

@@ -9,13 +9,13 @@ namespace Tally.Tests.Integration.Query;
 /// <summary>query-service as a process of its own over a real redis-server and a SQLite archive, or one in PostgreSQL.</summary>
 internal sealed class QueryStores : IAsyncDisposable
 {
-    private QueryStores(RedisServer redis, TemporaryArchive archive, ServiceProcess query, int port)
+    private QueryStores(RedisServer redis, TemporaryArchive archive, ServiceProcess query, HttpClient http)
     {
         Redis = redis;
         Archive = archive;
         Query = query;
         Connection = redis.Connect(Settings);
-        Http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(30) };
+        Http = http;
     }
 
     public RedisServer Redis { get; }
@@ -29,23 +29,37 @@ internal sealed class QueryStores : IAsyncDisposable
     {
         var redis = await RedisServer.StartAsync();
         var archive = await TemporaryArchive.CreateAsync(postgres);
+        var (query, http) = StartQuery("query", redis, archive);
+        return new QueryStores(redis, archive, query, http);
+    }
+
+    /// <summary>A further instance on the same archive, with a Redis of its own.</summary>
+    public (ServiceProcess Query, HttpClient Http) StartAnother(RedisServer redis) => StartQuery("query-2", redis, Archive);
+
+    private static (ServiceProcess Query, HttpClient Http) StartQuery(string name, RedisServer redis, TemporaryArchive archive)
+    {
         var port = FreePort.Next();
-        var query = ServiceProcess.Of("query", "QueryService", new Dictionary<string, string>
+        var query = ServiceProcess.Of(name, "QueryService", new Dictionary<string, string>
         {
             ["Http__Port"] = port.ToString(CultureInfo.InvariantCulture),
             ["Redis__Endpoints"] = redis.Endpoint,
             ["Archive__ConnectionString"] = archive.ConnectionString,
+            // Nobody is there: nothing that is read needs Kafka.
+            ["Kafka__BootstrapServers"] = $"127.0.0.1:{FreePort.Next()}",
             ["TZ"] = "America/St_Johns",
             ["LC_ALL"] = "ar_SA.UTF-8",
         });
         query.Start();
-        return new QueryStores(redis, archive, query, port);
+        return (query, new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(30) });
     }
 
     /// <summary>Waits until the service says that it is ready.</summary>
-    public Task ReadyAsync() => Eventually.HoldsAsync("query-service is ready", async () =>
+    public Task ReadyAsync() => ReadyAsync(Http);
+
+    /// <inheritdoc cref="ReadyAsync()"/>
+    public static Task ReadyAsync(HttpClient http) => Eventually.HoldsAsync("query-service is ready", async () =>
     {
-        using var answer = await Http.GetAsync("/health/ready");
+        using var answer = await http.GetAsync("/health/ready");
         return answer.IsSuccessStatusCode;
     });
 

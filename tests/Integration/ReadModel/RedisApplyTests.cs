@@ -203,6 +203,19 @@ public sealed class RedisApplyTests
     }
 
     [Test]
+    public async Task Counts_ahead_of_the_progress_tell_how_far_they_go()
+    {
+        await _redis.ApplyAsync(Batch(0, 0, 2, Partial(_next, 0, 10, 1, 1, 1), Progress(0, 10)));
+        await _redis.ApplyAsync(Batch(1, 0, 1, Progress(1, 7)));
+        await _redis.ApplyAsync(Batch(0, 2, 3, Partial(_next, 0, 4_000_000_000_000_001, 2, 2, 2)));
+
+        var reading = await _redis.ReadAsync(_next);
+
+        Assert.That(reading.Progress[0]!.Value.NextOffset, Is.EqualTo(10));
+        Assert.That(reading.CountedTo, Is.EqualTo(new[] { 4_000_000_000_000_001, 0 }));
+    }
+
+    [Test]
     public async Task Another_generation_lives_under_its_own_prefix_until_the_pointer_moves()
     {
         await _redis.ApplyAsync(Batch(0, 0, 1, Partial(_next, 0, 1, 1, 0, 1), Progress(0, 1)));

@@ -61,6 +61,7 @@ public sealed class CachingTests
             Assert.That(again.StatusCode, Is.EqualTo(HttpStatusCode.NotModified));
             Assert.That(again.Headers.ETag, Is.EqualTo(first.Headers.ETag));
             Assert.That(again.Headers.CacheControl?.ToString(), Is.EqualTo("public, max-age=300"));
+            Assert.That(again.Headers.GetValues("Tally-Position"), Is.EqualTo(new[] { "0.0" }));
             Assert.That(await again.Content.ReadAsByteArrayAsync(), Is.Empty);
         });
 
@@ -92,6 +93,7 @@ public sealed class CachingTests
             Assert.That(answer.Headers.Contains("Tally-Stale"), Is.True);
             Assert.That(answer.Headers.CacheControl?.ToString(), Is.EqualTo("no-store"));
             Assert.That(answer.Headers.ETag, Is.Null);
+            Assert.That(answer.Headers.Contains("Tally-Position"), Is.False);
         });
     }
 

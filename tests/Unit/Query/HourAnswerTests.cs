@@ -42,6 +42,20 @@ public sealed class HourAnswerTests
         Assert.That(json.GetProperty("hour_start").GetInt64(), Is.Zero);
     }
 
+    [Test]
+    public void Its_position_is_the_last_event_of_each_partition_that_may_be_in_the_numbers()
+    {
+        var progress = new SourceProgress(4, [new(1, 0, 10, 1, 0), new(1, 1, 20, 1, 0), new(1, 3, 0, 1, 0)]);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(new HourAnswer(0, default, progress).Position, Is.EqualTo("0.9,1.19"));
+            Assert.That(new HourAnswer(0, default, progress, [0, 33, 7]).Position, Is.EqualTo("0.9,1.32,2.6"), "counts may be ahead of the progress");
+            Assert.That(new HourAnswer(0, default, progress, [8, 5, 0, 0, 2]).Position, Is.EqualTo("0.9,1.19,4.1"));
+            Assert.That(new HourAnswer(0, default, new SourceProgress(0, [])).Position, Is.Empty);
+        });
+    }
+
     /// <summary>Without ICU a culture is only a name; its separators, signs and digits are set as the real one has them.</summary>
     private static CultureInfo Culture(string name)
     {
