@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A backlog worked off by Tally, by a plain consumer and by the peers of ../shared/peers, in turns on one broker: bench/processing.sh [EVENTS] [ZIPF] [local|kafka]
-# (TURNS=1, ONLY_OURS=1 leaves the peers out, BUDGET_MB=48 is Tally's State:MemoryBudget in MiB)
+# (TURNS=1, ONLY_OURS=1 leaves the peers out, BUDGET_MB=48 is Tally's State:MemoryBudget in MiB, PARTITIONS=4, INSTANCES=1 processes of Tally that share them,
+# such as INSTANCES="1 2 4")
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/.." && pwd)
@@ -25,11 +26,11 @@ else
   until grep -q ready "$data/broker.log"; do sleep 0.1; done
 fi
 echo "$events events, zipf $zipf, $broker"
-"$peers" generate --topic backlog --events "$events" --users 200000 --hours 24 --partitions 4 --zipf "$zipf" --expected "$data/expected.json"
+"$peers" generate --topic backlog --events "$events" --users 200000 --hours 24 --partitions "${PARTITIONS:-4}" --zipf "$zipf" --expected "$data/expected.json"
 for turn in $(seq 1 "${TURNS:-1}"); do
   $ours read "$KAFKA_BOOTSTRAP" backlog one
   $ours read "$KAFKA_BOOTSTRAP" backlog batch
-  $ours count "$KAFKA_BOOTSTRAP" backlog "$data/expected.json" "${BUDGET_MB:-48}"
+  for instances in ${INSTANCES:-1}; do $ours count "$KAFKA_BOOTSTRAP" backlog "$data/expected.json" "${BUDGET_MB:-48}" "$instances"; done
   [ -n "${ONLY_OURS:-}" ] || "$peers" flink --topic backlog --expect-events "$events" --expected "$data/expected.json" 2> /dev/null | grep peer= || true
   [ -n "${ONLY_OURS:-}" ] || "$peers" kafka-streams --topic backlog --expect-events "$events" --expected "$data/expected.json" --seen chunks 2> /dev/null | grep peer= || true
   [ -n "${ONLY_OURS:-}" ] || "$peers" kafka-streams --topic backlog --expect-events "$events" --expected "$data/expected.json" --seen pairs 2> /dev/null | grep peer= || true

@@ -1,16 +1,9 @@
 using System.Diagnostics;
-using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
-using Tally.ProcessorService.Engine;
-using Tally.ProcessorService.Engine.Kafka;
-using Tally.ProcessorService.Jobs.HourlyAnalytics;
-using Tally.ProcessorService.State;
-using Tally.ProcessorService.State.Files;
-using Tally.ProcessorService.State.Runs;
 using Tally.Shared.Contracts;
 using Tally.Shared.Kafka;
 
@@ -25,81 +18,62 @@ public static class Counting
     /// <param name="bootstrap">The broker.</param>
     /// <param name="topic">The backlog.</param>
     /// <param name="expectedFile">The generator's.</param>
-    /// <param name="megabytes">State:MemoryBudget.</param>
-    public static int Run(string bootstrap, string topic, string expectedFile, int megabytes)
+    /// <param name="megabytes">State:MemoryBudget of each instance.</param>
+    /// <param name="instances">How many processes share the partitions; of more than one, what they do from the moment on that all have some is measured.</param>
+    public static int Run(string bootstrap, string topic, string expectedFile, int megabytes, int instances)
     {
         var expected = Expected(expectedFile);
         var all = expected.Values.Sum(hour => hour.Clicks + hour.Impressions);
         var run = $"{topic}.bench-{Environment.ProcessId}";
         using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bootstrap }).Build();
         var partitions = admin.GetMetadata(topic, TimeSpan.FromSeconds(20)).Topics[0].Partitions.Count;
-        var kafka = new KafkaOptions
-        {
-            BootstrapServers = bootstrap,
-            Partitions = partitions,
-            Topics = new TopicNames { Events = topic, Hours = $"{run}.hours", Changelog = $"{run}.changelog", DeadLetter = $"{run}.dead-letter" },
-        };
-        TopicCreation.EnsureAsync(kafka, NullLogger.Instance, CancellationToken.None).GetAwaiter().GetResult();
-        var folder = Directory.CreateTempSubdirectory("tally-processing-bench-");
+        var engine = new EngineInstance(bootstrap, topic, run, partitions, "1", megabytes);
+        var topics = engine.Kafka.Topics;
+        TopicCreation.EnsureAsync(engine.Kafka, NullLogger.Instance, CancellationToken.None).GetAwaiter().GetResult();
+        using var commits = new CommitTimes();
         using var stop = new CancellationTokenSource();
-        var (seconds, found) = (0d, new Dictionary<long, (long, long, long)>());
-        var (commits, committing) = (0, 0d);
-        using var meter = new MeterListener
+        Result? result = null;
+        using (var others = new OtherInstances(bootstrap, topic, run, partitions, megabytes, instances - 1))
         {
-            InstrumentPublished = (instrument, listener) =>
-            {
-                if (instrument.Name == "tally.processor.commit.duration") listener.EnableMeasurementEvents(instrument);
-            },
-        };
-        meter.SetMeasurementEventCallback<double>((_, took, _, _) => (commits, committing) = (commits + 1, committing + took));
-        meter.Start();
-        try
-        {
-            var options = new ProcessorOptions { StaticMembership = false, Group = run, TransactionalIdPrefix = run };
-            var status = new EngineStatus(TimeProvider.System);
-            using var store = new StateStore(new StateOptions { Directory = folder.FullName, MemoryBudget = (long)megabytes << 20 }, "bench", new LocalFiles(), new ThreadWorker(), TimeProvider.System, NullLogger.Instance);
-            using var broker = new KafkaBroker(kafka, options, status, TimeProvider.System, NullLogger<KafkaBroker>.Instance);
-            var job = new HourlyAnalyticsJob(kafka.Topics, new UserHasher(new byte[32]), 1, options.ChunkHashes, store);
             var reader = new Thread(() =>
             {
-                while (status.Now != EngineStatus.Phase.Running && !stop.Token.WaitHandle.WaitOne(1))
+                while (!engine.Runs && !stop.Token.WaitHandle.WaitOne(1))
                 {
                 }
-                var began = Stopwatch.GetTimestamp();
-                found = ReadUntil(kafka, all);
-                seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+                result = ReadUntil(engine.Kafka, all, () => engine.Runs && others.AllRun);
                 stop.Cancel();
             });
             reader.Start();
-            new Session(broker, job, options, partitions, status, TimeProvider.System, NullLogger.Instance).Run(stop.Token);
+            engine.Run(stop.Token);
             reader.Join();
         }
-        finally
-        {
-            folder.Delete(recursive: true);
-            admin.DeleteTopicsAsync([kafka.Topics.Hours, kafka.Topics.Changelog, kafka.Topics.DeadLetter]).GetAwaiter().GetResult();
-        }
+        admin.DeleteTopicsAsync([topics.Hours, topics.Changelog, topics.DeadLetter]).GetAwaiter().GetResult();
+        var found = result!.Hours;
         var right = expected.Count == found.Count && expected.All(hour => found.TryGetValue(hour.Key, out var counts) && counts == hour.Value);
-        Line.Print("peer=tally", all, seconds, string.Create(CultureInfo.InvariantCulture, $" commits={commits} committing_ms={committing * 1000:F0} correct={(right ? "true" : "false")}"));
+        Line.Print($"peer=tally partitions={partitions} instances={instances}", result.Counted, result.Seconds,
+            string.Create(CultureInfo.InvariantCulture, $" commits={commits.Count} committing_ms={commits.Seconds * 1000:F0} correct={(right ? "true" : "false")}"));
         return right ? 0 : 1;
     }
 
-    private static Dictionary<long, (long Clicks, long Impressions, long Users)> ReadUntil(KafkaOptions kafka, long all)
+    // The time begins when all count; what was counted before then is left out.
+    private static Result ReadUntil(KafkaOptions kafka, long all, Func<bool> allCount)
     {
         using var consumer = new ConsumerBuilder<byte[], byte[]>(KafkaClientConfig.Consumer(kafka, "bench", "bench-reader")).Build();
         consumer.Assign(Enumerable.Range(0, kafka.Partitions).Select(p => new TopicPartitionOffset(kafka.Topics.Hours, p, 0)));
         var partials = new Dictionary<string, HourPartial>();
-        var sum = 0L;
+        var (sum, began, before) = (0L, 0L, 0L);
         while (sum < all)
         {
-            if (consumer.Consume(TimeSpan.FromMilliseconds(100)) is not { IsPartitionEOF: false } record || RecordKeys.IsProgress(record.Message.Key)) continue;
+            if (began == 0 && allCount()) (began, before) = (Stopwatch.GetTimestamp(), sum);
+            if (consumer.Consume(TimeSpan.FromMilliseconds(began == 0 ? 1 : 100)) is not { IsPartitionEOF: false } record || RecordKeys.IsProgress(record.Message.Key)) continue;
             var key = Encoding.ASCII.GetString(record.Message.Key);
             var partial = HourPartial.Parser.ParseFrom(record.Message.Value);
-            if (partials.TryGetValue(key, out var before)) sum -= before.Clicks + before.Impressions;
+            if (partials.TryGetValue(key, out var known)) sum -= known.Clicks + known.Impressions;
             sum += partial.Clicks + partial.Impressions;
             partials[key] = partial;
         }
-        return partials.Values.GroupBy(p => p.Hour).ToDictionary(g => g.Key, g => (g.Sum(p => p.Clicks), g.Sum(p => p.Impressions), g.Sum(p => p.UniqueUsers)));
+        var hours = partials.Values.GroupBy(p => p.Hour).ToDictionary(g => g.Key, g => (g.Sum(p => p.Clicks), g.Sum(p => p.Impressions), g.Sum(p => p.UniqueUsers)));
+        return new Result(hours, sum - before, began == 0 ? double.NaN : Stopwatch.GetElapsedTime(began).TotalSeconds);
     }
 
     private static Dictionary<long, (long Clicks, long Impressions, long Users)> Expected(string file)
@@ -109,4 +83,9 @@ public static class Counting
             window => long.Parse(window.Name, CultureInfo.InvariantCulture) / Hours.MillisecondsPerHour,
             window => (window.Value.GetProperty("clicks").GetInt64(), window.Value.GetProperty("impressions").GetInt64(), window.Value.GetProperty("unique_users").GetInt64()));
     }
+
+    /// <param name="Hours">What was read in the end.</param>
+    /// <param name="Counted">Events counted while it was measured.</param>
+    /// <param name="Seconds">How long.</param>
+    private sealed record Result(Dictionary<long, (long Clicks, long Impressions, long Users)> Hours, long Counted, double Seconds);
 }

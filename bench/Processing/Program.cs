@@ -6,15 +6,20 @@ using Tally.Shared.Kafka;
 NativeKafkaLibrary.Load();
 return args switch
 {
-    ["count", var bootstrap, var topic, var expected, var megabytes] => Counting.Run(bootstrap, topic, expected, int.Parse(megabytes, CultureInfo.InvariantCulture)),
+    ["count", var bootstrap, var topic, var expected, var megabytes] => Counting.Run(bootstrap, topic, expected, Number(megabytes), instances: 1),
+    ["count", var bootstrap, var topic, var expected, var megabytes, var instances] => Counting.Run(bootstrap, topic, expected, Number(megabytes), Number(instances)),
+    ["join", var bootstrap, var topic, var run, var partitions, var instance, var megabytes] =>
+        OtherInstances.Join(new EngineInstance(bootstrap, topic, run, Number(partitions), instance, Number(megabytes))),
     ["read", var bootstrap, var topic, "one"] => Reading.Run(bootstrap, topic, batches: false),
     ["read", var bootstrap, var topic, "batch"] => Reading.Run(bootstrap, topic, batches: true),
     _ => Usage(),
 };
 
+static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
+
 static int Usage()
 {
-    Console.Error.WriteLine("usage: ProcessingBench count BOOTSTRAP TOPIC EXPECTED.json BUDGET_MB | read BOOTSTRAP TOPIC one|batch");
+    Console.Error.WriteLine("usage: ProcessingBench count BOOTSTRAP TOPIC EXPECTED.json BUDGET_MB [INSTANCES] | read BOOTSTRAP TOPIC one|batch");
     return 2;
 }
 
