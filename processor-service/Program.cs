@@ -1,4 +1,4 @@
-using Tally.ProcessorService.Engine;
+using Tally.ProcessorService;
 using Tally.ProcessorService.Jobs.ColourSets;
 using Tally.ProcessorService.Jobs.Frames.StandardInput;
 using Tally.ProcessorService.Jobs.Frames.Topic;

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Tally.ProcessorService.Engine;
 using Tally.ProcessorService.Engine.Broker;
 using Tally.ProcessorService.Engine.Kafka;
 using Tally.ProcessorService.Jobs.ColourSets;
@@ -12,7 +13,7 @@ using Tally.Shared.Contracts;
 using Tally.Shared.Hosting;
 using Tally.Shared.Kafka;
 
-namespace Tally.ProcessorService.Engine;
+namespace Tally.ProcessorService;
 
 /// <summary>The processor's parts, one capability a line.</summary>
 public static class ProcessorServices
