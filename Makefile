@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo frames-stdin watch-frames frames-reset feed-flows feed-colours feed-frames chaos-flows chaos-colours chaos-reads chaos-backlog chaos-overload chaos-kafka bench-reads bench-staleness test chaos chaos-broker chaos-services chaos-engine fuzz clients simulate own-writes rebuild bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin watch-frames frames-reset feed-flows feed-colours feed-frames chaos-flows chaos-colours chaos-reads chaos-backlog chaos-overload chaos-kafka bench-reads bench-staleness test chaos chaos-broker chaos-services chaos-engine chaos-network fuzz clients simulate own-writes rebuild bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -56,6 +56,9 @@ chaos-colours: ## ten million colours through a processor whose heap may have 64
 
 chaos-engine: ## processors and brokers killed, frozen, stopped under load (BROKERS=local|kafka|kafka3 EVENTS=2000000 STRIKES=40 SEED=n)
 	@CHAOS_BROKERS=$${BROKERS:-local} EVENTS=$${EVENTS:-2000000} STRIKES=$${STRIKES:-40} HANG_TIMEOUT=20m SUITES=Integration FILTER=EngineChaosTests deploy/test.sh
+
+chaos-network: ## the engine behind a network that slices, delays, throttles, resets and falls silent (ROUNDS=20 SEED=n)
+	@NETWORK_ROUNDS=$${ROUNDS:-20} HANG_TIMEOUT=25m SUITES=Integration FILTER=BadNetworkTests deploy/test.sh; code=$$?; grep -E '^ *[A-Z][a-zA-Z0-9_]*: seed' artifacts/test-logs/Integration.log; exit $$code
 
 fuzz: ## broken requests and record batches against local-broker's decoders (COUNT=1000000 SEED=n)
 	@COUNT=$${COUNT:-1000000} HANG_TIMEOUT=20m SUITES=Unit FILTER=LocalBroker.Fuzz deploy/test.sh

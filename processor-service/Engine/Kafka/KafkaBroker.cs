@@ -18,6 +18,12 @@ public sealed class KafkaBroker(
     /// </summary>
     private const int PartitionFetchBytes = 256 * 1024;
 
+    /// <summary>
+    /// A connection that broke without a word is told by the want of answers alone, after a minute by default. Until then no event comes by it, and partitions whose end
+    /// was reached say that they are up to date.
+    /// </summary>
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(3);
 
     /// <summary>Outlives the sessions, each of which is fenced at most once.</summary>
@@ -83,6 +89,7 @@ public sealed class KafkaBroker(
         config.FetchWaitMaxMs = 50;
         config.ConsumeResultFields = "headers,timestamp";
         FetchOn(config);
+        LimitSilence(config);
         Protect(config);
         return new KafkaReplayLog(config, topic, from, logger);
     }
@@ -134,6 +141,7 @@ public sealed class KafkaBroker(
         config.QueuedMaxMessagesKbytes = options.PrefetchKilobytes;
         config.ConsumeResultFields = "headers,timestamp";
         FetchOn(config);
+        LimitSilence(config);
         Protect(config);
     }
 
@@ -145,6 +153,14 @@ public sealed class KafkaBroker(
     {
         const string Backoff = "fetch.queue.backoff.ms";
         if (!FetchNudge.Needed && config.All(property => property.Key != Backoff)) config.Set(Backoff, "0");
+    }
+
+    private static void LimitSilence(ConsumerConfig config)
+    {
+        const string AnswersWithin = "socket.timeout.ms";
+        if (config.Any(property => property.Key == AnswersWithin)) return;
+        // The client refuses one that is not a second longer than what a fetch may wait.
+        config.SocketTimeoutMs = Math.Max((int)AnswerLimit.TotalMilliseconds, (config.FetchWaitMaxMs ?? 0) + 1_000);
     }
 
     /// <summary>What exactly-once rests on is not for Kafka:Client to change.</summary>

@@ -1,0 +1,105 @@
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Tally.Tests.Support.Network;
+
+/// <summary>
+/// Stands between Kafka clients and a broker on 127.0.0.1: it listens on the same port of 127.0.0.2, which the broker must advertise. What it does to a
+/// connection is decided when that says who it is: clients of other names pass unharmed.
+/// </summary>
+public sealed class BadNetwork : IAsyncDisposable
+{
+    /// <summary>What the broker must advertise; all of 127.0.0.0/8 is this machine on Linux.</summary>
+    public const string Host = "127.0.0.2";
+
+    private const int BufferBytes = 16 * 1024;
+
+    private readonly TcpListener _listener;
+    private readonly CancellationTokenSource _end = new();
+    private readonly ConcurrentBag<Task> _work = [];
+    private readonly string _victims;
+    private readonly Func<Random, int, Harm> _harm;
+    private readonly int _port;
+    private readonly Random _random;
+    private readonly Lock _gate = new();
+    private int _connections;
+    private int _breaks;
+
+    /// <param name="port">Of the broker, and here.</param>
+    /// <param name="victims">How the client ids begin that it harms.</param>
+    /// <param name="harm">What it does to the next connection, drawn from the given chance; told how many were broken so far.</param>
+    /// <param name="seed">Of the chance.</param>
+    public BadNetwork(int port, string victims, Func<Random, int, Harm> harm, int seed)
+    {
+        (_port, _victims, _harm, _random) = (port, victims, harm, new Random(seed));
+        _listener = new TcpListener(IPAddress.Parse(Host), port);
+        _listener.Start();
+        _work.Add(AcceptAsync());
+    }
+
+    public string BootstrapServers => $"{Host}:{_port}";
+
+    /// <summary>Connections that were to be harmed.</summary>
+    public int Connections => Volatile.Read(ref _connections);
+
+    /// <summary>Those of them that were reset or fell silent.</summary>
+    public int Breaks => Volatile.Read(ref _breaks);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _end.CancelAsync();
+        _listener.Stop();
+        await Task.WhenAll(_work);
+        _end.Dispose();
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true) _work.Add(ServeAsync(await _listener.AcceptSocketAsync(_end.Token)));
+        }
+        catch (OperationCanceledException)
+        {
+        }
+    }
+
+    private async Task ServeAsync(Socket client)
+    {
+        using var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        using (client)
+        using (var both = CancellationTokenSource.CreateLinkedTokenSource(_end.Token))
+        {
+            client.NoDelay = true;
+            try
+            {
+                await server.ConnectAsync(IPAddress.Loopback, _port, _end.Token);
+                var first = new byte[BufferBytes];
+                var read = await client.ReceiveAsync(first, _end.Token);
+                var harm = IsVictim(first.AsSpan(0, read)) ? Draw() : new Harm();
+                var connection = new HarmedConnection(client, server, () => Interlocked.Increment(ref _breaks), both);
+                await Task.WhenAll(
+                    connection.PumpAsync(client, server, first.AsMemory(0, read), harm.Requests),
+                    connection.PumpAsync(server, client, default, harm.Answers));
+            }
+            catch (Exception e) when (e is OperationCanceledException or SocketException)
+            {
+                // One side is gone.
+            }
+        }
+    }
+
+    private Harm Draw()
+    {
+        Interlocked.Increment(ref _connections);
+        lock (_gate) return _harm(_random, Breaks);
+    }
+
+    /// <summary>A request: length, key, version, correlation, then the client's name as length and text.</summary>
+    private bool IsVictim(ReadOnlySpan<byte> request) =>
+        request.Length >= 14 && BinaryPrimitives.ReadInt16BigEndian(request[12..]) is > 0 and var length && request.Length >= 14 + length
+        && Encoding.UTF8.GetString(request.Slice(14, length)).StartsWith(_victims, StringComparison.Ordinal);
+}
