@@ -1,4 +1,7 @@
 using System.Globalization;
+using System.Text;
+using Confluent.Kafka;
+using Tally.Shared.Contracts;
 using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
 
@@ -101,6 +104,38 @@ public sealed class ProcessorProcessTests
     }
 
     [Test]
+    public async Task Ten_thousand_poison_records_in_a_row_are_each_a_dead_letter_once_and_hold_up_nothing()
+    {
+        const int InARow = 10_000;
+        await using var broker = await TestBroker.StartAsync();
+        var topics = new AnalyticsTopics(broker.BootstrapServers, 4);
+        await topics.CreateAsync();
+        topics.Produce(new Random(1), 1_000);
+        topics.Produce(new Random(2), 1_000, poison: 4 * InARow);
+        topics.Produce(new Random(3), 1_000);
+        var port = FreePort.Next();
+        await using var processor = Start(broker.BootstrapServers, port);
+        Assert.That(topics.ReadHoursWhenAllIsCounted(), Is.EqualTo(topics.Oracle.Hours), "their neighbours are counted");
+        using var http = Client(port);
+        await Eventually.HoldsAsync("no partition has a lag", async () =>
+        {
+            var metrics = await http.GetStringAsync(new Uri("/metrics", UriKind.Relative));
+            var lags = metrics.Split('\n').Where(line => line.StartsWith("tally_processor_lag{", StringComparison.Ordinal) && line.Contains("hourly-analytics", StringComparison.Ordinal));
+            return lags.Count() == 4 && lags.All(line => line.EndsWith(" 0", StringComparison.Ordinal));
+        });
+        var letters = topics.ReadAll(topics.Kafka.Topics.DeadLetter).Select(DeadLetterOffset).GroupBy(letter => letter.Partition).ToArray();
+        Assert.Multiple(() =>
+        {
+            Assert.That(letters, Has.Length.EqualTo(4));
+            foreach (var ofPartition in letters)
+            {
+                var offsets = ofPartition.Select(letter => letter.Offset).ToArray();
+                Assert.That(offsets, Is.EqualTo(Enumerable.Range(0, InARow).Select(n => offsets[0] + n)), "each in its order, none twice");
+            }
+        });
+    }
+
+    [Test]
     public async Task State_that_is_damaged_or_vanishes_costs_a_restore_and_never_a_count()
     {
         await using var broker = await TestBroker.StartAsync();
@@ -157,6 +192,9 @@ public sealed class ProcessorProcessTests
             Assert.That(processor.Log.Split('\n').Where(line => line.StartsWith("processor-service: ", StringComparison.Ordinal)), Has.One.Contains(sentence));
         });
     }
+
+    private static (int Partition, long Offset) DeadLetterOffset(ConsumeResult<byte[], byte[]> letter) =>
+        (letter.Partition, long.Parse(Encoding.UTF8.GetString(letter.Message.Headers.Single(h => h.Key == DeadLetterHeaders.Offset).GetValueBytes()), CultureInfo.InvariantCulture));
 
     private static HttpClient Client(int port) => new() { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(5) };
 

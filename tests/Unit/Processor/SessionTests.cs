@@ -192,6 +192,28 @@ public sealed class SessionTests : IDisposable
     }
 
     [Test]
+    public void At_whatever_place_of_a_batch_poison_is_one_dead_letter_and_its_neighbours_count()
+    {
+        const int Records = 300;
+        for (var at = 0; at < Records; at++)
+        {
+            using var simulation = new Simulation();
+            var oracle = new Recount();
+            for (var i = 0; i < Records; i++)
+            {
+                var made = Events.Hashed("ada", i, EventKind.Click);
+                simulation.Broker.Append(Topics.Events, made.Partition(Partitions), made.Key, i == at ? [1, 2, 3] : made.Value, made.Headers);
+                if (i != at) oracle.Take("ada", 0, EventKind.Click, null);
+            }
+            simulation.RunUntilIdle();
+            var letters = simulation.DeadLetters().Select(letter => Encoding.UTF8.GetString(letter.Headers.Single(h => h.Key == DeadLetterHeaders.Offset).GetValueBytes()));
+            Assert.That(letters, Is.EqualTo(new[] { $"{at}" }));
+            Assert.That(simulation.ReadHours(), Is.EqualTo(oracle.Hours), $"poison at {at}");
+            Assert.That(Enumerable.Range(0, Partitions).Max(p => simulation.Broker.Committed(Topics.Changelog, p).Count(e => RecordKeys.IsProgress(e.Key))), Is.GreaterThan(2), "several batches");
+        }
+    }
+
+    [Test]
     public void A_poison_record_too_large_for_the_dead_letters_is_cut_and_says_so()
     {
         _simulation.Options.DeadLetterBytes = 1024;
