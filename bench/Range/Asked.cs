@@ -36,12 +36,12 @@ internal sealed class Asked : IAsyncDisposable
         {
             try
             {
-                await http.GetStringAsync("/health/live");
+                await http.GetStringAsync("/health/ready");
                 return service;
             }
-            catch (HttpRequestException) when (tries < 200)
+            catch (HttpRequestException) when (tries < 2000)
             {
-                await Task.Delay(100);
+                await Task.Delay(10);
             }
         }
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 using Tally.QueryService.Analytics;
 using Tally.QueryService.Http;
@@ -34,7 +35,12 @@ public static class RangeEndpoints
         return builder;
     }
 
-    public static void AddRangeWarmUp(this WebApplicationBuilder builder) => builder.Services.AddHostedService<RangeWarmUp>();
+    public static void AddRangeWarmUp(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<RangeWarmUp>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<RangeWarmUp>());
+        builder.Services.AddHealthChecks().Add(new HealthCheckRegistration("ranges", provider => provider.GetRequiredService<RangeWarmUp>(), failureStatus: null, tags: [HealthEndpoints.Ready]));
+    }
 
     public static void MapRanges(this IEndpointRouteBuilder routes) => routes.Map(Path, GetRange);
 

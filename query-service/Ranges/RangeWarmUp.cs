@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Tally.Shared.Contracts;
 using Tally.Shared.ReadModel;
 using Tally.Shared.Sketches;
@@ -7,14 +8,38 @@ namespace Tally.QueryService.Ranges;
 
 /// <summary>
 /// Answers a range of two years to nobody as soon as the archive can: code not yet compiled and connections not yet open took the first caller of a process
-/// 240 ms (SQLite) and 450 ms (PostgreSQL) for what takes 50 and 65.
+/// 240 ms (SQLite) and 450 ms (PostgreSQL) for what takes 50 and 65. Until it has, the service is not ready, but for <see cref="ReadyAfter"/> at the most: an archive that is
+/// away, empty or slow keeps no hours back.
 /// </summary>
-public sealed class RangeWarmUp(IRangeSource source, RangeReader reader, TimeProvider clock) : BackgroundService
+public sealed class RangeWarmUp(IRangeSource source, RangeReader reader, TimeProvider clock) : BackgroundService, IHealthCheck
 {
-    private const int Attempts = 60;
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    /// <summary>So long after its start the service waits for the archive with being ready.</summary>
+    public static readonly TimeSpan ReadyAfter = TimeSpan.FromSeconds(10);
+
+    private const int Attempts = 300;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+
+    private readonly long _begun = clock.GetTimestamp();
+    private volatile bool _ended;
+
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(_ended || clock.GetElapsedTime(_begun) >= ReadyAfter
+            ? HealthCheckResult.Healthy()
+            : HealthCheckResult.Unhealthy("the first range is still being read from the archive, so that nobody has to wait for it"));
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await UntilReadAsync(stoppingToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _ended = true;
+        }
+    }
+
+    private async Task UntilReadAsync(CancellationToken stoppingToken)
     {
         for (var attempt = 0; attempt < Attempts && !stoppingToken.IsCancellationRequested; attempt++)
         {

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Tally.QueryService.Ranges;
@@ -43,6 +44,39 @@ public sealed class RangeWarmUpTests
         await warmUp.StopAsync(CancellationToken.None);
         Assert.That(warmUp.ExecuteTask!.IsCompletedSuccessfully);
     }
+
+    [Test]
+    public async Task The_service_is_ready_once_they_are_read()
+    {
+        var read = new TaskCompletionSource();
+        var ranges = new FakeRanges { Step = token => read.Task.WaitAsync(token) };
+        using var reads = new PageReads(Options.Create(new QueryOptions()), _clock);
+        using var warmUp = new RangeWarmUp(ranges, Reader(ranges, reads), _clock);
+        await warmUp.StartAsync(CancellationToken.None);
+        Assert.That(await StatusAsync(warmUp), Is.EqualTo(HealthStatus.Unhealthy));
+
+        read.SetResult();
+
+        await warmUp.ExecuteTask!.WaitAsync(Eventually.Patience);
+        Assert.That(await StatusAsync(warmUp), Is.EqualTo(HealthStatus.Healthy));
+    }
+
+    [Test]
+    public async Task An_archive_that_never_answers_holds_readiness_up_for_ten_seconds_and_no_longer()
+    {
+        var ranges = new FakeRanges { Step = token => Task.Delay(Timeout.Infinite, token) };
+        using var reads = new PageReads(Options.Create(new QueryOptions()), _clock);
+        using var warmUp = new RangeWarmUp(ranges, Reader(ranges, reads), _clock);
+        await warmUp.StartAsync(CancellationToken.None);
+
+        _clock.Advance(RangeWarmUp.ReadyAfter - TimeSpan.FromMilliseconds(1));
+        Assert.That(await StatusAsync(warmUp), Is.EqualTo(HealthStatus.Unhealthy));
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.That(await StatusAsync(warmUp), Is.EqualTo(HealthStatus.Healthy));
+        await warmUp.StopAsync(CancellationToken.None);
+    }
+
+    private static async Task<HealthStatus> StatusAsync(RangeWarmUp warmUp) => (await warmUp.CheckHealthAsync(new HealthCheckContext())).Status;
 
     private RangeReader Reader(FakeRanges ranges, PageReads reads) =>
         new(ranges, reads, Options.Create(new RangeOptions()), _clock, NullLogger<RangeReader>.Instance);
