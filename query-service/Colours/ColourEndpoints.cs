@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Options;
 using Tally.QueryService.Http;
+using Tally.QueryService.Reading;
 using Tally.Shared.Hosting;
 using Tally.Shared.ReadModel;
 
@@ -21,9 +22,13 @@ public static class ColourEndpoints
 
     public static void MapColours(this IEndpointRouteBuilder routes)
     {
-        routes.Map("/events/get-sets", GetAsync);
+        routes.Map("/events/get-sets", GetSetsAsync);
         routes.Map("/events/get-stats", GetAsync);
     }
+
+    /// <summary>Sets may be many: they are under the bounds of all long answers, before the processor begins to write them.</summary>
+    private static Task GetSetsAsync(HttpContext context, ColourSource source, StreamedAnswers streams) =>
+        ReadOnlyCall.IsPlain(context.Request) ? streams.WriteAsync(context, () => GetAsync(context, source)) : ReadOnlyCall.RefuseAsync(context);
 
     private static async Task GetAsync(HttpContext context, ColourSource source)
     {

@@ -63,8 +63,8 @@ public sealed class QueryOptions
     public int ArchiveQueue { get; set; } = 1024;
 
     /// <summary>
-    /// Ranges, lists of flows and of frames being sent at once, 1 to 10,000; one more is answered 503. Each holds a page in memory, about 1 MB, for as long as
-    /// its reader takes over it.
+    /// Ranges, sets of colours, lists of flows and of frames being sent at once, 1 to 10,000; one more is answered 503. Each holds a page in memory, about 1 MB, for as
+    /// long as its reader takes over it.
     /// </summary>
     [Range(1, 10_000, ErrorMessage = "Query:MaxStreams must be from 1 to 10000.")]
     public int MaxStreams { get; set; } = 64;

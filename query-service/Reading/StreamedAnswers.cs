@@ -15,7 +15,7 @@ public sealed class StreamedAnswers(IOptions<QueryOptions> options)
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
     private static readonly Problem TooMany = new(StatusCodes.Status503ServiceUnavailable, "too-many-streams", "Too many long answers.", null,
-        "Query:MaxStreams ranges, lists of flows and of frames are being sent. Ask again after Retry-After.");
+        "Query:MaxStreams ranges, sets of colours, lists of flows and of frames are being sent. Ask again after Retry-After.");
 
     private readonly int _places = options.Value.MaxStreams;
     private readonly MinDataRate _rate = new(options.Value.MinStreamRate, Grace);

@@ -57,11 +57,14 @@ public sealed class StreamedAnswersTests
     }
 
     /// <summary>Has asked for far more than the buffers between us hold, taken its first byte and takes no more.</summary>
-    private static async Task<TcpClient> SleeperAsync(QueryServiceOverHttp service)
+    private static Task<TcpClient> SleeperAsync(QueryServiceOverHttp service) => SleeperAsync(service.Address, TenYears);
+
+    /// <inheritdoc cref="SleeperAsync(QueryServiceOverHttp)"/>
+    public static async Task<TcpClient> SleeperAsync(Uri address, string target)
     {
         var socket = new TcpClient { ReceiveBufferSize = 4096 };
-        await socket.ConnectAsync(service.Address.Host, service.Address.Port);
-        await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"GET {TenYears} HTTP/1.1\r\nHost: {service.Address.Authority}\r\n\r\n"));
+        await socket.ConnectAsync(address.Host, address.Port);
+        await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"GET {target} HTTP/1.1\r\nHost: {address.Authority}\r\n\r\n"));
         await socket.GetStream().ReadExactlyAsync(new byte[1]);
         return socket;
     }
