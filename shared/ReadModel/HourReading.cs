@@ -18,8 +18,8 @@ public enum HourState
 /// <param name="Counts">Zeros unless complete.</param>
 /// <param name="Progress">How far the source is with all hours.</param>
 /// <param name="CountedTo">
-/// By partition, the offset below which every event is in the counts; 0 where there are none. A partial is written before the progress that goes with it, and a refill
-/// brings those of an archive that is ahead: so it may lie beyond the progress.
+/// By partition, the offset below which every event is in the counts, wherever that may lie beyond the progress, else 0: a partial is written before the progress that
+/// goes with it, and a refill brings those of an archive that is ahead. Null when it lies beyond nowhere.
 /// </param>
 public sealed record HourReading(HourState State, HourCounts Counts, SourceProgress Progress, IReadOnlyList<long>? CountedTo = null);
 

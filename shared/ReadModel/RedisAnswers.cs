@@ -6,6 +6,8 @@ namespace Tally.Shared.ReadModel;
 /// <summary>Reads what the scripts return.</summary>
 internal static class RedisAnswers
 {
+    private const int MaxPartitionDigits = 4;
+
     /// <summary>A progress hash as HGETALL gives it: field, value, field, value.</summary>
     public static SourceProgress Progress(RedisResult answer)
     {
@@ -31,7 +33,22 @@ internal static class RedisAnswers
         return new PartitionProgress((int)Number(parts[0]), partition, Number(parts[1]), Number(parts[2]), Number(parts[3]));
     }
 
-    public static long Number(ReadOnlySpan<char> text) => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
+    /// <summary><c>p.n,p.n…</c>: next offsets by partition.</summary>
+    public static long[] Ahead(string text)
+    {
+        var ahead = new SortedDictionary<int, long>();
+        foreach (var entry in text.Split(','))
+        {
+            var parts = entry.Split('.');
+            if (parts.Length != 2 || parts[0].Length > MaxPartitionDigits) throw new RedisDamagedException($"The field 'ahead' of an hour in Redis is not ours: '{text}'.");
+            ahead[(int)Number(parts[0])] = Number(parts[1]);
+        }
+        var countedTo = new long[ahead.Keys.Last() + 1];
+        foreach (var (partition, next) in ahead) countedTo[partition] = next;
+        return countedTo;
+    }
+
+    public static long Number(string text) => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
 }
 
 /// <summary>Something else wrote to our keys.</summary>

@@ -45,7 +45,7 @@ public sealed class RedisHourRefill(
         foreach (var partial in partials)
             arguments.AddRange([partial.Partition, partial.Generation, partial.NextOffset, RedisHourStore.Counts(partial)]);
         var answer = await connection.EvaluateAsync(
-            RedisScripts.RefillMerge, [_keys.Hour(generation, hour)], [.. arguments], cancellation).ConfigureAwait(false);
+            RedisScripts.RefillMerge, [_keys.Hour(generation, hour), _keys.Progress(generation)], [.. arguments], cancellation).ConfigureAwait(false);
         return (int)answer == 1;
     }
 

@@ -8,9 +8,6 @@ namespace Tally.Shared.ReadModel;
 /// <summary>Reads hours from Redis: progress and hour of one moment, in one round trip.</summary>
 public sealed class RedisHourView(RedisConnection connection, IOptions<RedisOptions> options) : IHourSource, IProgressRecordSource
 {
-    /// <summary>Fields before the partials.</summary>
-    private const int Totals = 4;
-
     private readonly RedisKeys _keys = new(options.Value.Prefix);
     private volatile int _generation = 1;
 
@@ -47,16 +44,7 @@ public sealed class RedisHourView(RedisConnection connection, IOptions<RedisOpti
     {
         if (hour[0].IsNull) return new HourReading(HourState.Absent, default, progress);
         if (hour[0] != 1) return new HourReading(HourState.Incomplete, default, progress);
-        return new HourReading(HourState.Complete, new HourCounts((long)hour[1], (long)hour[2], (long)hour[3]), progress, [.. hour.Skip(Totals).Select(CountedTo)]);
-    }
-
-    /// <summary>The second number of a partial.</summary>
-    private static long CountedTo(RedisValue partial)
-    {
-        var text = ((string?)partial).AsSpan();
-        if (text.IsEmpty) return 0;
-        var rest = text[(text.IndexOf(' ') + 1)..];
-        return RedisAnswers.Number(rest[..rest.IndexOf(' ')]);
+        return new HourReading(HourState.Complete, new HourCounts((long)hour[1], (long)hour[2], (long)hour[3]), progress, hour[4].IsNull ? null : RedisAnswers.Ahead((string)hour[4]!));
     }
 
     private bool PointsTo(int generation, string pointer)

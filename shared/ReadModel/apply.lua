@@ -72,10 +72,14 @@ for _ = 1, tonumber(take()) do
     redis.call('HSET', key, 'complete', new and '1' or '0')
   end
   if first_event > now - tonumber(ttl) then redis.call('ZADD', KEYS[2], text(hour), text(hour)) end
-  if merge(key, partition, generation, next_offset, counts) then touched[key] = true end
+  if merge(key, partition, generation, next_offset, counts) then
+    touched[key] = touched[key] or {}
+    touched[key][partition] = next_offset
+  end
 end
-for key in pairs(touched) do
+for key, merged in pairs(touched) do
   total(key)
+  note(key, KEYS[3], merged)
   redis.call('PEXPIRE', key, ttl)
 end
 

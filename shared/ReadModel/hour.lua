@@ -26,3 +26,18 @@ local function total(key)
   end
   redis.call('HMSET', key, 'clicks', text(clicks), 'impressions', text(impressions), 'unique_users', text(users))
 end
+
+-- Keeps in field 'ahead' which partitions' counts go beyond Redis's progress, and to which next offset: they may come before it, and with a refill from an archive that is
+-- further. merged: next_offset by partition. An entry may stay when the progress has come as far.
+local function note(key, progress, merged)
+  local ahead, text = {}, {}
+  local held = redis.call('HGET', key, 'ahead')
+  for partition, next_offset in string.gmatch(held or '', '(%d+)%.(%d+)') do ahead[partition] = next_offset end
+  for partition, next_offset in pairs(merged) do
+    local reached = string.match(redis.call('HGET', progress, partition) or '', '^%d+ (%d+) ') or '0'
+    ahead[partition] = tonumber(next_offset) > tonumber(reached) and next_offset or nil
+  end
+  for partition, next_offset in pairs(ahead) do text[#text + 1] = partition .. '.' .. next_offset end
+  if #text > 0 then redis.call('HSET', key, 'ahead', table.concat(text, ','))
+  elseif held then redis.call('HDEL', key, 'ahead') end
+end

@@ -104,7 +104,7 @@ public sealed class RedisApplyTests
     public async Task An_hour_takes_no_more_memory_than_is_stated(int partitions, int most)
     {
         for (var p = 0; p < partitions; p++)
-            await _redis.ApplyAsync(Batch(p, 0, 1, Partial(_next, p, 9_000_000_000 + p, 4_000_000_000 + p, 4_000_000_000 + p, 1_000_000_000 + p)));
+            await _redis.ApplyAsync(Batch(p, 0, 1, Partial(_next, p, 9_000_000_000 + p, 4_000_000_000 + p, 4_000_000_000 + p, 1_000_000_000 + p), Progress(p, 9_000_000_000 + p)));
         await using (var refill = _redis.Server.Connect(new RedisOptions { FutureTolerance = TimeSpan.Zero }))
             await new RedisHourRefill(refill, _redis.Reader, _redis.Archive, Microsoft.Extensions.Options.Options.Create(_redis.Settings), TimeProvider.System)
                 .BeginAsync(1, _next, CancellationToken.None);
@@ -212,7 +212,14 @@ public sealed class RedisApplyTests
         var reading = await _redis.ReadAsync(_next);
 
         Assert.That(reading.Progress[0]!.Value.NextOffset, Is.EqualTo(10));
-        Assert.That(reading.CountedTo, Is.EqualTo(new[] { 4_000_000_000_000_001, 0 }));
+        Assert.That(reading.CountedTo, Is.EqualTo(new[] { 4_000_000_000_000_001 }));
+
+        await _redis.ApplyAsync(Batch(1, 1, 2, Partial(_next, 1, 9, 1, 1, 1)));
+        Assert.That((await _redis.ReadAsync(_next)).CountedTo, Is.EqualTo(new[] { 4_000_000_000_000_001, 9 }));
+        await _redis.ApplyAsync(Batch(0, 3, 4, Partial(_next, 0, 4_000_000_000_000_002, 3, 3, 3), Progress(0, 4_000_000_000_000_002)));
+        Assert.That((await _redis.ReadAsync(_next)).CountedTo, Is.EqualTo(new[] { 0, 9 }), "the progress has come as far");
+        await _redis.ApplyAsync(Batch(1, 2, 3, Partial(_next, 1, 10, 2, 2, 2), Progress(1, 10)));
+        Assert.That((await _redis.ReadAsync(_next)).CountedTo, Is.Null);
     }
 
     [Test]

@@ -117,6 +117,7 @@ public sealed class RedisCompletenessTests
             var reading = await _redis.ReadAsync(ThisHour);
             Assert.That(reading.State, Is.EqualTo(HourState.Complete));
             Assert.That(reading.Counts, Is.EqualTo(new HourCounts(12, 12, 12)));
+            Assert.That(reading.CountedTo, Is.EqualTo(new[] { 0, 7 }), "the archive was ahead of Redis in partition 1");
         });
     }
 
