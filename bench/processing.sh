@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A backlog worked off by Tally, by a plain consumer and by the peers of ../shared/peers, in turns on one broker: bench/processing.sh [EVENTS] [ZIPF] [local|kafka]
 # (TURNS=1, ONLY_OURS=1 leaves the peers out, BUDGET_MB=48 is Tally's State:MemoryBudget in MiB, PARTITIONS=4, INSTANCES=1 processes of Tally that share them,
-# such as INSTANCES="1 2 4")
+# such as INSTANCES="1 2 4", RATES="1000 10000 50000" events/s at which freshness is measured after that)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/.." && pwd)
@@ -35,3 +35,4 @@ for turn in $(seq 1 "${TURNS:-1}"); do
   [ -n "${ONLY_OURS:-}" ] || "$peers" kafka-streams --topic backlog --expect-events "$events" --expected "$data/expected.json" --seen chunks 2> /dev/null | grep peer= || true
   [ -n "${ONLY_OURS:-}" ] || "$peers" kafka-streams --topic backlog --expect-events "$events" --expected "$data/expected.json" --seen pairs 2> /dev/null | grep peer= || true
 done
+for rate in ${RATES:-}; do $ours fresh "$KAFKA_BOOTSTRAP" "$rate" 20; done

@@ -2,7 +2,7 @@ using System.Globalization;
 using Tally.Bench.Processing;
 using Tally.Shared.Kafka;
 
-// How fast a backlog is worked off: `count` runs the engine with its job, `read` a plain consumer that only reads. Each prints one line.
+// How fast a backlog is worked off: `count` runs the engine with its job, `read` a plain consumer that only reads; `fresh` says how soon a steady stream shows. Each prints one line.
 NativeKafkaLibrary.Load();
 return args switch
 {
@@ -10,6 +10,7 @@ return args switch
     ["count", var bootstrap, var topic, var expected, var megabytes, var instances] => Counting.Run(bootstrap, topic, expected, Number(megabytes), Number(instances)),
     ["join", var bootstrap, var topic, var run, var partitions, var instance, var megabytes] =>
         OtherInstances.Join(new EngineInstance(bootstrap, topic, run, Number(partitions), instance, Number(megabytes))),
+    ["fresh", var bootstrap, var rate, var seconds] => Freshness.Run(bootstrap, Number(rate), Number(seconds)),
     ["read", var bootstrap, var topic, "one"] => Reading.Run(bootstrap, topic, batches: false),
     ["read", var bootstrap, var topic, "batch"] => Reading.Run(bootstrap, topic, batches: true),
     _ => Usage(),
@@ -19,7 +20,7 @@ static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: ProcessingBench count BOOTSTRAP TOPIC EXPECTED.json BUDGET_MB [INSTANCES] | read BOOTSTRAP TOPIC one|batch");
+    Console.Error.WriteLine("usage: ProcessingBench count BOOTSTRAP TOPIC EXPECTED.json BUDGET_MB [INSTANCES] | fresh BOOTSTRAP EVENTS_PER_SECOND SECONDS | read BOOTSTRAP TOPIC one|batch");
     return 2;
 }
 
