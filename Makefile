@@ -76,7 +76,7 @@ chaos-reads: ## Redis and PostgreSQL killed, stopped, emptied, slow, read-only u
 chaos-backlog: ## a million aggregates drained by a materializer into Redis and the archive, Redis standing still for a while (BACKLOG=1000000)
 	@BACKLOG=$${BACKLOG:-1000000} HANG_TIMEOUT=15m SUITES=EndToEnd FILTER=BacklogTests deploy/test.sh; code=$$?; grep -E '^ *[0-9]+ aggregates' artifacts/test-logs/EndToEnd.log; exit $$code
 
-chaos-overload: ## 2 and 10 times the requests a second both HTTP services can answer: p99 of what is accepted, memory, every 204 counted, recovery (SECONDS_EACH=10; needs wrk and root)
+chaos-overload: ## 2 and 10 times the requests a second both HTTP services can answer: p99 of what is accepted, memory, every 204 counted, recovery (SECONDS_EACH=10 SHARE=25 % of a core for the service; needs wrk and root)
 	@bench/overload.sh
 
 bench-reads: ## GETs from memory, Redis, archive, caches of clients and of nginx, and a refill of 10,000 hours (SECONDS_EACH=3; needs wrk)

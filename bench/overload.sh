@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Twice and ten times the requests a second that a service can answer, and a burst of 10,000 POSTs in a second: what is accepted stays quick, memory flat, every 204
-# is counted, and the service is itself again at once. An open load, so the service under it gets a tenth of a core: the rest is needed to send ten times its
-# capacity. Ports 18080 and up. Needs root for that share (a cgroup of its own), and wrk to measure the capacity.
+# is counted, and the service is itself again at once. An open load, so the service under it gets a part of a core (SHARE=25 %): the rest is needed to send ten times its
+# capacity (SECONDS_EACH=10 CONNECTIONS=1000 BOUND=256). Ports 18080 and up. Needs root for that share (a cgroup of its own), and wrk to measure the capacity.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/.." && pwd)
-each=${SECONDS_EACH:-10} connections=${CONNECTIONS:-1000} bound=${BOUND:-256}
+each=${SECONDS_EACH:-10} connections=${CONNECTIONS:-1000} bound=${BOUND:-256} percent=${SHARE:-25}
 command -v wrk > /dev/null || { echo "overload: wrk is missing: \`sudo apt-get install wrk\`" >&2; exit 1; }
 ulimit -n "$(ulimit -Hn)"
 export DATA=${BENCH_DATA:-$(mktemp -d)} DOOR_PORT=18080 COMMAND_PORT=18081 QUERY_PORT=18082 PROCESSOR_PORT=18083 MATERIALIZER_PORT=18084 \
@@ -20,13 +20,13 @@ end() {
   rm -rf -- "$DATA" "$tally"
 }
 trap end EXIT
-share() { # SERVICE: a tenth of a core from now on
+share() { # SERVICE: no more than its part of a core from now on
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     group=/sys/fs/cgroup/tally-overload
-    echo +cpu > /sys/fs/cgroup/cgroup.subtree_control && mkdir -p $group && echo "1000 10000" > $group/cpu.max
+    echo +cpu > /sys/fs/cgroup/cgroup.subtree_control && mkdir -p $group && echo "$((percent * 100)) 10000" > $group/cpu.max
   else
     group=/sys/fs/cgroup/cpu/tally-overload
-    mkdir -p $group && echo 10000 > $group/cpu.cfs_period_us && echo 1000 > $group/cpu.cfs_quota_us
+    mkdir -p $group && echo 10000 > $group/cpu.cfs_period_us && echo $((percent * 100)) > $group/cpu.cfs_quota_us
   fi && pid_of "$1" > $group/cgroup.procs || { echo "overload: no cgroup can be made here; run it as root" >&2; exit 1; }
 }
 pid_of() { cut -d' ' -f1 "$DATA/run/$1.pid"; }
@@ -59,7 +59,7 @@ counted() { curl -fsS $query_url/accounting | tr -d ' \n' | grep -o '"counted":[
 
 dotnet build "$here/Overload" -c Release -v quiet --nologo > /dev/null
 env Ingest__MaxInFlight="$bound" Query__MaxRequests="$bound" Positions__MaxWaiting=$((bound / 2)) "$root/deploy/local/up.sh" > /dev/null
-echo "$(nproc) cores, a tenth of one for the service under load, $connections connections, Ingest:MaxInFlight and Query:MaxRequests $bound, $each s a load"
+echo "$(nproc) cores, $percent % of one for the service under load, $connections connections, Ingest:MaxInFlight and Query:MaxRequests $bound, $each s a load"
 echo "| load | sent | accepted | refused with 503 | no connection free | other or broken | p50 | p99 of the accepted | p99 of the refused | the service's memory | written and read again after |"
 echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 for service in command query; do
