@@ -43,6 +43,7 @@ public sealed class KafkaBroker(
         }
         catch (KafkaException e)
         {
+            ForgetProbe();
             throw KafkaFaults.OfQuestion(e, $"Metadata of {topic}");
         }
     }
@@ -56,9 +57,7 @@ public sealed class KafkaBroker(
         }
         catch (KafkaException e)
         {
-            // It may hold a leader for one that is none any more: the next one asks anew who leads.
-            _probe?.Dispose();
-            _probe = null;
+            ForgetProbe();
             throw KafkaFaults.OfQuestion(e, $"Ends of {topic} partition {partition}");
         }
     }
@@ -119,6 +118,13 @@ public sealed class KafkaBroker(
     }
 
     public void Dispose() => _probe?.Dispose();
+
+    /// <summary>It may hold a leader for one that is none any more, or ask over a connection that fell silent: the next one finds both anew.</summary>
+    private void ForgetProbe()
+    {
+        _probe?.Dispose();
+        _probe = null;
+    }
 
     /// <summary>Asks about logs as they are, open transactions included.</summary>
     private IConsumer<Ignore, Ignore> Probe

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using Tally.ProcessorService.Engine;
 using Tally.ProcessorService.Engine.Broker;
@@ -5,6 +6,7 @@ using Tally.ProcessorService.Engine.Kafka;
 using Tally.Tests.Integration.Processor.Chaos;
 using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
+using Tally.Tests.Support.Network;
 
 namespace Tally.Tests.Integration.Processor;
 
@@ -38,6 +40,23 @@ public sealed class UnansweredQuestionTests
         Assert.That(ended, Is.SameAs(asked), "it hangs");
         Assert.ThrowsAsync<BrokerAwayException>(() => asked);
         await AnsweredAgainAsync(() => broker.QueryEnds(topics.Kafka.Topics.Changelog, 0));
+    }
+
+    [Test]
+    public async Task Asked_over_connections_that_fell_silent_it_asks_again_over_new_ones()
+    {
+        await using var server = await TestBroker.StartAsync(options => options with { AdvertisedHost = BadNetwork.Host });
+        await using var network = new BadNetwork(
+            int.Parse(server.BootstrapServers.Split(':')[1], CultureInfo.InvariantCulture), "tally-processor-1-probe", (_, _) => new Harm(), seed: 1);
+        var topics = new AnalyticsTopics(network.BootstrapServers, 2);
+        await topics.CreateAsync();
+        using var broker = new KafkaBroker(topics.Kafka, new ProcessorOptions(), new EngineStatus(TimeProvider.System), TimeProvider.System, NullLogger<KafkaBroker>.Instance);
+        Assert.That(broker.CountPartitions(topics.Kafka.Topics.Events), Is.EqualTo(2));
+
+        network.FallSilent();
+        // The client itself gives such a connection up after a minute: longer than this waits.
+        await Task.Factory.StartNew(() => Eventually.HoldsAsync("it is answered", Eventually.Patience / 2, () => Task.FromResult(broker.CountPartitions(topics.Kafka.Topics.Events) == 2)), TaskCreationOptions.LongRunning).Unwrap();
+        Assert.That(network.Breaks, Is.Positive);
     }
 
     /// <summary>It is asked again by the next session, and answered.</summary>

@@ -20,6 +20,7 @@ public sealed class BadNetwork : IAsyncDisposable
     private readonly TcpListener _listener;
     private readonly CancellationTokenSource _end = new();
     private readonly ConcurrentBag<Task> _work = [];
+    private readonly ConcurrentBag<HarmedConnection> _harmed = [];
     private readonly string _victims;
     private readonly Func<Random, int, Harm> _harm;
     private readonly int _port;
@@ -47,6 +48,12 @@ public sealed class BadNetwork : IAsyncDisposable
 
     /// <summary>Those of them that were reset or fell silent.</summary>
     public int Breaks => Volatile.Read(ref _breaks);
+
+    /// <summary>Connections of victims that are there now carry nothing any more, and nobody is told.</summary>
+    public void FallSilent()
+    {
+        foreach (var connection in _harmed) connection.FallSilent();
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -79,8 +86,10 @@ public sealed class BadNetwork : IAsyncDisposable
                 await server.ConnectAsync(IPAddress.Loopback, _port, _end.Token);
                 var first = new byte[BufferBytes];
                 var read = await client.ReceiveAsync(first, _end.Token);
-                var harm = IsVictim(first.AsSpan(0, read)) ? Draw() : new Harm();
+                var isVictim = IsVictim(first.AsSpan(0, read));
+                var harm = isVictim ? Draw() : new Harm();
                 var connection = new HarmedConnection(client, server, () => Interlocked.Increment(ref _breaks), both);
+                if (isVictim) _harmed.Add(connection);
                 await Task.WhenAll(
                     connection.PumpAsync(client, server, first.AsMemory(0, read), harm.Requests),
                     connection.PumpAsync(server, client, default, harm.Answers));

@@ -13,6 +13,13 @@ internal sealed class HarmedConnection(Socket client, Socket server, Action brok
 
     private volatile bool _silent;
 
+    /// <summary>Nothing comes through in either direction any more, and nobody is told.</summary>
+    public void FallSilent()
+    {
+        _silent = true;
+        broken();
+    }
+
     /// <summary>Carries one direction until an end closes, or the harm is done.</summary>
     /// <param name="from">Read.</param>
     /// <param name="to">Written.</param>
@@ -60,8 +67,7 @@ internal sealed class HarmedConnection(Socket client, Socket server, Action brok
                     if (_silent) break;
                     if (passed >= lane.SilentAfter)
                     {
-                        _silent = true;
-                        broken();
+                        FallSilent();
                         break;
                     }
                     var most = Math.Min(Math.Min(lane.ResetAfter ?? long.MaxValue, lane.SilentAfter ?? long.MaxValue) - passed, lane.SliceBytes);
