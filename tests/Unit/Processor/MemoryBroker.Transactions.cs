@@ -21,7 +21,7 @@ public sealed partial class MemoryBroker
             Check("begin");
             Assert.That(_open, Is.Empty, "one transaction at a time");
             Assert.That(_commit, Is.Null, "nothing is begun before the commit under way has ended");
-            _begun = broker.Clock.NowMs;
+            _begun = broker.Clock.GetTimestamp();
         }
 
         public void Write(string topic, int partition, in OutputRecord record)
@@ -68,7 +68,7 @@ public sealed partial class MemoryBroker
 
         public void EndIfTooOld()
         {
-            if (_open.Count == 0 || broker.Clock.NowMs - _begun < (long)TimeOut.TotalMilliseconds) return;
+            if (_open.Count == 0 || broker.Clock.GetElapsedTime(_begun) < TimeOut) return;
             End(State.Aborted);
             _fenced = true;
         }

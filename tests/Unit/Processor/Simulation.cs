@@ -80,11 +80,11 @@ public sealed class Simulation : IDisposable
     public bool RunUntilIdle(TimeSpan? longer = null, UserHasher? hasher = null, Action? whenIdle = null)
     {
         using var stop = new CancellationTokenSource();
-        var until = Clock.GetUtcNow() + (longer ?? TimeSpan.FromMilliseconds(1_500));
+        var (began, length) = (Clock.GetTimestamp(), longer ?? TimeSpan.FromMilliseconds(1_500));
         Broker.Idle = () =>
         {
             whenIdle?.Invoke();
-            if (Clock.GetUtcNow() >= until) stop.Cancel();
+            if (Clock.GetElapsedTime(began) >= length) stop.Cancel();
         };
         if (State is not null) _store ??= NewStore(OwnStore);
         var session = NewSession(_store, hasher, Status = new EngineStatus(Clock));
@@ -107,10 +107,10 @@ public sealed class Simulation : IDisposable
         var (idle, gives, rebalances, process) = (Broker.Idle, Broker.Gives, Broker.Rebalances, Broker.Process);
         (Broker.Process, Broker.Gives, Broker.Rebalances) = ("b", partitions, _ => null);
         using var stop = new CancellationTokenSource();
-        var until = Clock.GetUtcNow() + TimeSpan.FromMilliseconds(300);
+        var began = Clock.GetTimestamp();
         Broker.Idle = () =>
         {
-            if (Clock.GetUtcNow() >= until) stop.Cancel();
+            if (Clock.GetElapsedTime(began) >= TimeSpan.FromMilliseconds(300)) stop.Cancel();
         };
         if (State is not null) _otherStore ??= NewStore("other");
         try
