@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo frames-stdin watch-frames frames-reset feed-flows feed-colours feed-frames chaos-flows chaos-colours chaos-reads chaos-backlog chaos-overload chaos-kafka bench-reads bench-staleness test chaos chaos-broker chaos-services chaos-engine chaos-network chaos-leaks fuzz clients simulate own-writes rebuild bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin watch-frames frames-reset feed-flows feed-colours feed-frames chaos-flows chaos-colours chaos-reads chaos-backlog chaos-overload chaos-kafka bench-reads bench-staleness test chaos chaos-broker chaos-services chaos-engine chaos-network chaos-leaks chaos-away chaos-pauses fuzz clients simulate own-writes rebuild bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -62,6 +62,12 @@ chaos-network: ## the engine behind a network that slices, delays, throttles, re
 
 chaos-leaks: ## the engine's sessions begun and ended again and again: open files, threads, memory (SESSIONS=1000)
 	@LEAK_SESSIONS=$${SESSIONS:-1000} HANG_TIMEOUT=25m SUITES=Integration FILTER=LeakTests deploy/test.sh; code=$$?; grep -E '^ *after [0-9]+ sessions' artifacts/test-logs/Integration.log; exit $$code
+
+chaos-away: ## broker killed, broker frozen, processor frozen for longer than every time-out, under load (AWAY=120 BROKERS=local|kafka)
+	@CHAOS_AWAY=$${AWAY:-120} CHAOS_BROKERS=$${BROKERS:-local} HANG_TIMEOUT=25m SUITES=Integration FILTER=LongFaultTests.Away deploy/test.sh; code=$$?; grep -E '^ *(broker|processor) .*: seed' artifacts/test-logs/Integration.log; exit $$code
+
+chaos-pauses: ## how long a partition stands still while instances come and go under load (ROUNDS=5 BROKERS=local|kafka)
+	@CHAOS_PAUSES=$${ROUNDS:-5} CHAOS_BROKERS=$${BROKERS:-local} HANG_TIMEOUT=25m SUITES=Integration FILTER=LongFaultTests.While deploy/test.sh; code=$$?; grep -E '^ *\|' artifacts/test-logs/Integration.log; exit $$code
 
 fuzz: ## broken requests and record batches against local-broker's decoders (COUNT=1000000 SEED=n)
 	@COUNT=$${COUNT:-1000000} HANG_TIMEOUT=20m SUITES=Unit FILTER=LocalBroker.Fuzz deploy/test.sh

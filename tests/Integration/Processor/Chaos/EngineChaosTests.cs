@@ -1,5 +1,4 @@
 using System.Globalization;
-using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using Tally.Shared.Kafka;
 using Tally.Tests.Support;
@@ -74,7 +73,7 @@ public sealed class EngineChaosTests
         try
         {
             // Asked for again and again: a broker that was frozen may append now what was sent to it before, and was sent again since.
-            await Eventually.HoldsAsync("everything is counted", () => Task.FromResult(watch.HasReached(ends = Ends(kafka))));
+            await Eventually.HoldsAsync("everything is counted", () => Task.FromResult(watch.HasReached(ends = TopicRecount.Ends(kafka))));
         }
         catch (AssertionException)
         {
@@ -100,31 +99,16 @@ public sealed class EngineChaosTests
         });
     }
 
-    private static Dictionary<int, long> Ends(KafkaOptions kafka)
+    private static ServiceProcess Processor(int number, KafkaOptions kafka, string folder) => ChaosProcessor.Of(number, kafka, folder, isStatic: number % 2 == 0, new()
     {
-        using var consumer = new ConsumerBuilder<Ignore, Ignore>(KafkaClientConfig.Consumer(kafka, "chaos", "chaos-ends")).Build();
-        return Enumerable.Range(0, Partitions)
-            .ToDictionary(p => p, p => consumer.QueryWatermarkOffsets(new TopicPartition(kafka.Topics.Events, p), TimeSpan.FromSeconds(20)).High.Value);
-    }
-
-    private static ServiceProcess Processor(int number, KafkaOptions kafka, string folder) => ServiceProcess.Of($"processor-{number}", "ProcessorService", new Dictionary<string, string>
-    {
-        ["Kafka__BootstrapServers"] = kafka.BootstrapServers,
-        ["Kafka__Partitions"] = $"{Partitions}",
-        ["HashKey__Value"] = new('0', 64),
-        ["Http__Port"] = $"{FreePort.Next()}",
-        ["State__Directory"] = folder,
         // So little memory and so frequent snapshots that every way of state is gone.
         ["State__MemoryBudget"] = $"{16 << 20}",
         ["State__SnapshotInterval"] = "00:00:02",
-        ["Processor__Instance"] = $"chaos-{number}",
-        ["Processor__StaticMembership"] = number % 2 == 0 ? "true" : "false",
         ["Processor__SessionTimeout"] = Session.ToString(),
         ["Processor__TransactionTimeout"] = Transaction.ToString(),
         // A transaction is open nearly always, so that freezing and killing meet one.
         ["Processor__CommitInterval"] = "00:00:00.005",
         ["Processor__BacklogCommitInterval"] = "00:00:00.050",
-        ["DOTNET_TieredPGO"] = "0",
     });
 
     private static string LastLines(string log) => string.Join('\n', log.Split('\n')[^Math.Min(25, log.Count(c => c == '\n'))..].Select(line => line[..Math.Min(400, line.Length)]));

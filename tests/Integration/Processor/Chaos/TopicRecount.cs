@@ -29,6 +29,14 @@ public sealed class TopicRecount
         return recount;
     }
 
+    /// <summary>Where each partition of the input ends.</summary>
+    public static Dictionary<int, long> Ends(KafkaOptions kafka)
+    {
+        using var consumer = new ConsumerBuilder<Ignore, Ignore>(KafkaClientConfig.Consumer(kafka, "chaos", "chaos-ends")).SetErrorHandler((_, _) => { }).Build();
+        return Enumerable.Range(0, kafka.Partitions)
+            .ToDictionary(p => p, p => consumer.QueryWatermarkOffsets(new TopicPartition(kafka.Topics.Events, p), TimeSpan.FromSeconds(20)).High.Value);
+    }
+
     /// <summary>Every dead letter by where it came from, those that are there twice twice.</summary>
     public static List<(int Partition, long Offset)> DeadLetters(KafkaOptions kafka)
     {
