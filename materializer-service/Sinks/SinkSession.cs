@@ -1,3 +1,4 @@
+using Polly.CircuitBreaker;
 using Tally.MaterializerService.Feed;
 using Tally.Shared.Archive;
 using Tally.Shared.Hosting;
@@ -238,7 +239,8 @@ public sealed partial class SinkSession<T> : IFeedListener where T : class
         _restSince = _clock.GetTimestamp();
         _unprepared |= e is ArchiveNotReadyException;
         if (_status.Trouble is null) Failing(_logger, e, _sink.Name);
-        _status.Trouble = trouble;
+        // An open breaker says nothing of the cause, which was told before.
+        if (e is not BrokenCircuitException || _status.Trouble is null) _status.Trouble = trouble;
     }
 
     /// <summary>A store whose tables are gone, as when its file was deleted, is made anew; being empty, it then asks for everything.</summary>

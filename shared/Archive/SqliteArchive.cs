@@ -122,14 +122,31 @@ public sealed class SqliteArchive : ArchiveDatabase, IDisposable
             await using var connection = Open(_writing);
             Execute(connection, "PRAGMA journal_mode = WAL;");
             await using var transaction = connection.BeginTransaction(deferred: false);
-            var result = await work(transaction).ConfigureAwait(false);
-            transaction.Commit();
-            return result;
+            try
+            {
+                var result = await work(transaction).ConfigureAwait(false);
+                transaction.Commit();
+                return result;
+            }
+            catch (SqliteException)
+            {
+                LetRollBack(connection);
+                throw;
+            }
         }
         catch (SqliteException e) when (HasNoTables(e))
         {
             throw NoTables(e);
         }
+    }
+
+    /// <summary>
+    /// SQLite itself rolls back what fails for a full disk. The transaction that is disposed then rolls back once more: were there none, that would fail, hide the reason and
+    /// keep the connection.
+    /// </summary>
+    private static void LetRollBack(SqliteConnection connection)
+    {
+        if (SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) != 0) Execute(connection, "BEGIN;");
     }
 
     private static bool HasNoTables(SqliteException e) =>

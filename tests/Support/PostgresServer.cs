@@ -59,7 +59,12 @@ public sealed class PostgresServer : IAsyncDisposable
         });
     }
 
-    public Task KillAsync() => _process.KillAsync();
+    public async Task KillAsync()
+    {
+        await _process.KillAsync();
+        // Those of the tests themselves, which would only be told that it went.
+        NpgsqlConnection.ClearAllPools();
+    }
 
     /// <summary>SIGSTOP to the server and all its backends: connections stay open and nothing is answered.</summary>
     public void Pause() => _process.Pause();
