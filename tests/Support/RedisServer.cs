@@ -40,6 +40,7 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>Starts it again, with what it had saved.</summary>
     public async Task RestartAsync()
     {
+        _folder.Create();
         _process.Start();
         await Eventually.HoldsAsync("redis-server answers", async () =>
         {
@@ -63,6 +64,22 @@ public sealed class RedisServer : IAsyncDisposable
     public void Pause() => _process.Pause();
 
     public void Continue() => _process.Continue();
+
+    /// <summary>Takes away the folder that dumps go to, until it starts again.</summary>
+    public void MakeDumpsFail() => _folder.Delete(recursive: true);
+
+    /// <summary>True while it reads its dump and answers nothing else.</summary>
+    public async Task<bool> IsLoadingAsync()
+    {
+        try
+        {
+            return (await DoAsync("PING")).StartsWith("-LOADING", StringComparison.Ordinal);
+        }
+        catch (Exception e) when (e is SocketException or IOException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>A connection as the services make it.</summary>
     public RedisConnection Connect(RedisOptions? options = null)

@@ -27,7 +27,8 @@ internal sealed class QueryStores : IAsyncDisposable
 
     public static async Task<QueryStores> StartAsync(PostgresServer? postgres = null)
     {
-        var redis = await RedisServer.StartAsync();
+        // Of a dump it loads key by key, slowly, and answers in between.
+        var redis = await RedisServer.StartAsync("--key-load-delay", "100", "--loading-process-events-interval-bytes", "1024");
         var archive = await TemporaryArchive.CreateAsync(postgres);
         var (query, http) = StartQuery("query", redis, archive);
         return new QueryStores(redis, archive, query, http);

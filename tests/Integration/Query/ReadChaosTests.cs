@@ -15,7 +15,7 @@ public sealed class ReadChaosTests
     private const int Clients = 64;
 
     /// <summary>Unmarked answers come from memory at first: longer than Query:FreshWithin shows what comes after.</summary>
-    private static readonly TimeSpan Each = TimeSpan.FromSeconds(double.Parse(Environment.GetEnvironmentVariable("CHAOS_READS_SECONDS") ?? "0.5", CultureInfo.InvariantCulture));
+    private static readonly TimeSpan Each = FaultTime.Or(TimeSpan.FromSeconds(0.5));
 
     private static readonly long ThisHour = Hours.Of(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
 

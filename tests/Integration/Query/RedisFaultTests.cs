@@ -73,8 +73,68 @@ public sealed class RedisFaultTests
     public async Task A_Redis_that_hangs() => await UnderGetsAsync(async () =>
     {
         _stores.Redis.Pause();
-        await Task.Delay(1500);
+        await Task.Delay(FaultTime.Or(TimeSpan.FromSeconds(1.5)));
         _stores.Redis.Continue();
+    });
+
+    [Test, Order(4)]
+    public async Task A_Redis_that_forgot_its_scripts() => await UnderGetsAsync(async () =>
+    {
+        for (var turn = 0; turn < 10; turn++)
+        {
+            await _stores.DoAsync("SCRIPT", "FLUSH");
+            await Task.Delay(50);
+        }
+    });
+
+    [Test, Order(4)]
+    public async Task A_Redis_whose_dump_fails_and_that_takes_no_writes_therefore()
+    {
+        await UnderGetsAsync(async () =>
+        {
+            await _stores.Redis.DoAsync("CONFIG", "SET", "save", "3600 1000000");
+            _stores.Redis.MakeDumpsFail();
+            await Eventually.HoldsAsync("Redis refuses writes for its dump", async () =>
+            {
+                await _stores.Redis.DoAsync("BGSAVE");
+                return (await _stores.Redis.DoAsync("SET", "somebody-elses-key", "1")).StartsWith("-MISCONF", StringComparison.Ordinal);
+            });
+            await Task.Delay(FaultTime.Or(TimeSpan.FromSeconds(1)));
+            await _stores.Redis.KillAsync();
+            await _stores.Redis.RestartAsync();
+        });
+    }
+
+    [Test, Order(4)]
+    public async Task A_Redis_that_comes_back_with_an_old_dump_and_takes_its_time_to_load_it()
+    {
+        // With these it is loading for two seconds, and answers meanwhile that it does.
+        await _stores.DoAsync("EVAL", "for n = 1, 20000 do redis.call('SET', 'somebody-elses-' .. n, n) end", 0);
+        var loading = false;
+        await UnderGetsAsync(async () =>
+        {
+            Assert.That(await _stores.Redis.DoAsync("SAVE"), Is.EqualTo("+OK"));
+            await Task.Delay(FaultTime.Or(TimeSpan.FromSeconds(1)));
+            await _stores.Redis.KillAsync();
+            var back = _stores.Redis.RestartAsync();
+            while (!back.IsCompleted)
+            {
+                loading |= await _stores.Redis.IsLoadingAsync();
+                await Task.Delay(20);
+            }
+            await back;
+        });
+        Assert.That(loading, Is.True, "it was back at once: the test shows nothing");
+    }
+
+    [Test, Order(4)]
+    public async Task An_emptied_Redis_while_the_archive_is_behind() => await UnderGetsAsync(async () =>
+    {
+        _truth.HoldArchive = true;
+        await Task.Delay(FaultTime.Or(TimeSpan.FromSeconds(1)));
+        await _stores.DoAsync("FLUSHALL");
+        await Task.Delay(1000);
+        _truth.HoldArchive = false;
     });
 
     [Test, Order(5)]
@@ -87,6 +147,23 @@ public sealed class RedisFaultTests
         Assert.That(await ready.Content.ReadAsStringAsync(), Does.StartWith("Degraded\n"));
         await _stores.Redis.RestartAsync();
     });
+
+    [Test, Order(5)]
+    public async Task A_killed_query_service_that_finds_Redis_empty_answers_whole_from_its_first_answer_on()
+    {
+        _truth.Still = true;
+        await _stores.Query.KillAsync();
+        await _stores.DoAsync("FLUSHALL");
+        _stores.Query.Start();
+        await _stores.ReadyAsync();
+
+        foreach (var hour in Read)
+        {
+            using var answer = await _stores.Http.GetAsync($"/analytics?timestamp={Hours.StartMs(hour)}");
+            Assert.That(HourReaders.Parse(await answer.Content.ReadAsStringAsync()), Is.EqualTo(_truth.Now(hour)), $"hour {hour}");
+        }
+        await UnderGetsAsync(() => Task.CompletedTask);
+    }
 
     [Test, Order(6)]
     public async Task Accounting_tells_what_each_source_holds()

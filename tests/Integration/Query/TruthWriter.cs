@@ -37,7 +37,7 @@ internal sealed class TruthWriter : IAsyncDisposable
     {
         var writer = new TruthWriter(seed, hours);
         writer._running.AddRange(
-            [writer.RunAsync(new RedisHourStore(redis, Options.Create(options))), writer.RunAsync(new SqlHourStore(archive)), writer.GrowAsync()]);
+            [writer.RunAsync(new RedisHourStore(redis, Options.Create(options)), () => false), writer.RunAsync(new SqlHourStore(archive), () => writer.HoldArchive), writer.GrowAsync()]);
         return writer;
     }
 
@@ -58,6 +58,9 @@ internal sealed class TruthWriter : IAsyncDisposable
             return at < 0 ? default : _history[at].Totals[hour];
         }
     }
+
+    /// <summary>Nothing is written into the archive: it falls behind.</summary>
+    public bool HoldArchive { get; set; }
 
     /// <summary>No more events; progress goes on.</summary>
     public bool Still { get; set; }
@@ -94,12 +97,13 @@ internal sealed class TruthWriter : IAsyncDisposable
         }
     }
 
-    private async Task RunAsync(ISinkStore<HourPartial> store)
+    private async Task RunAsync(ISinkStore<HourPartial> store, Func<bool> isHeld)
     {
         var positions = new long[Partitions];
         while (!_stop.IsCancellationRequested)
         {
             await Task.Delay(Turn, CancellationToken.None);
+            if (isHeld()) continue;
             var batch = Batch(positions);
             using var limit = new CancellationTokenSource(Limit);
             try
