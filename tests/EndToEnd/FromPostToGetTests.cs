@@ -69,6 +69,32 @@ public sealed class FromPostToGetTests(bool realKafka)
     }
 
     [Test, Order(3)]
+    public async Task Hours_and_days_are_those_of_GMT_wherever_the_processes_live()
+    {
+        // Clocks go forward in St. John's and back on Lord Howe; Kiritimati is a day ahead; a year and a week 53 end.
+        string[] moments = ["2026-03-08T05:59:59.999Z", "2026-03-08T06:00:00Z", "2026-04-04T14:59:59.999Z", "2026-04-04T15:00:00Z", "2020-12-31T23:59:59.999Z", "2021-01-01T00:00:00Z", "2021-01-03T23:59:59.999Z"];
+        var events = moments.Select(m => new PostedEvent(DateTimeOffset.Parse(m, System.Globalization.CultureInfo.InvariantCulture).ToUnixTimeMilliseconds(), $"abroad {m}", Click: true, Id: m)).ToList();
+        var oracle = new HourOracle();
+        foreach (var e in events) oracle.Count(e);
+        await new Poster(_pipeline).PostAllAsync(events, connections: 4);
+
+        foreach (var hour in events.Select(e => e.Hour).Distinct())
+            await Eventually.HoldsAsync($"hour {hour} reads {oracle.Body(hour)}", async () =>
+                await _pipeline.Http.GetStringAsync(_pipeline.QueryAt($"/analytics?timestamp={hour * 3_600_000}")) == oracle.Body(hour));
+        foreach (var day in events.GroupBy(e => e.Hour / 24))
+        {
+            var from = day.Key * 24 * 3_600_000;
+            await Eventually.HoldsAsync($"the day that begins at {from} holds {day.Count()} clicks", async () =>
+            {
+                using var answer = System.Text.Json.JsonDocument.Parse(await _pipeline.Http.GetStringAsync(_pipeline.QueryAt($"/analytics/range?from={from}&to={from + 86_400_000}&step=day")));
+                var series = answer.RootElement.GetProperty("series");
+                Assert.That((series.GetArrayLength(), answer.RootElement.GetProperty("from").GetInt64()), Is.EqualTo((1, from)));
+                return series[0].GetProperty("clicks").GetInt64() == day.Count();
+            });
+        }
+    }
+
+    [Test, Order(3)]
     public async Task Json_is_answered_to_who_asks_for_it()
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, _pipeline.QueryAt("/analytics?timestamp=123"));

@@ -7,6 +7,10 @@ namespace Tally.Tests.Support;
 /// </summary>
 public sealed class Pipeline : IAsyncDisposable
 {
+    /// <summary>No two services live in one place, none of them at whole hours of GMT with its own summer.</summary>
+    private static readonly (string Zone, string Culture)[] Places =
+        [("Pacific/Kiritimati", "tr_TR.UTF-8"), ("Asia/Kathmandu", "ar_SA.UTF-8"), ("America/St_Johns", "de_DE.UTF-8"), ("Australia/Lord_Howe", "tr_TR.UTF-8")];
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tally-");
     private readonly Dictionary<string, int> _ports = [];
     private readonly Dictionary<string, (string Project, Dictionary<string, string> Environment)> _services = [];
@@ -183,6 +187,9 @@ public sealed class Pipeline : IAsyncDisposable
 
     private ServiceProcess Service(string name, string project, Dictionary<string, string> environment)
     {
+        var (zone, culture) = Places[_services.Count % Places.Length];
+        environment.TryAdd("TZ", zone);
+        environment.TryAdd("LC_ALL", culture);
         _services[name] = (project, environment);
         return ServiceProcess.Of(name, project, new Dictionary<string, string>(environment) { ["Http__Port"] = Port(name) });
     }
