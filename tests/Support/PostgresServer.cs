@@ -72,14 +72,21 @@ public sealed class PostgresServer : IAsyncDisposable
     public void Continue() => _process.Continue();
 
     /// <summary>An empty database.</summary>
+    /// <param name="folder">Where its tables lie, an empty folder; with the server's own files when not given.</param>
     /// <returns>Its connection string.</returns>
-    public async Task<string> CreateDatabaseAsync()
+    public async Task<string> CreateDatabaseAsync(string? folder = null)
     {
+        if (folder is not null && Environment.UserName == "root") await RunAsync("chown", ["postgres", folder]);
         var name = string.Create(CultureInfo.InvariantCulture, $"tally{Interlocked.Increment(ref _databases)}");
         await using var connection = new NpgsqlConnection(ConnectionString("postgres"));
         await connection.OpenAsync();
         await using var command = connection.CreateCommand();
-        command.CommandText = $"CREATE DATABASE {name} STRATEGY file_copy";
+        if (folder is not null)
+        {
+            command.CommandText = $"CREATE TABLESPACE {name} LOCATION '{folder}'";
+            await command.ExecuteNonQueryAsync();
+        }
+        command.CommandText = $"CREATE DATABASE {name} STRATEGY file_copy{(folder is null ? "" : $" TABLESPACE {name}")}";
         await command.ExecuteNonQueryAsync();
         return ConnectionString(name);
     }

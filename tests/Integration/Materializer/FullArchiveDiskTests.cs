@@ -7,34 +7,47 @@ using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.Materializer;
 
-/// <summary>The SQLite archive on a file system that fills up.</summary>
+/// <summary>The archive on a file system that fills up.</summary>
 public sealed class FullArchiveDiskTests
 {
     [Test]
-    public async Task A_full_disk_stops_neither_Redis_nor_reading_is_named_and_the_archive_catches_up()
+    public Task A_full_disk_stops_neither_Redis_nor_reading_is_named_and_the_archive_catches_up() => OnSmallDiskAsync("4m", async folder =>
+    {
+        using var database = new SqliteArchive(Options.Create(new ArchiveOptions { ConnectionString = $"Data Source={Path.Combine(folder, "archive.db")}" }));
+        await FillAsync(folder, database, "disk is full");
+        SqliteConnection.ClearAllPools();
+    });
+
+    [Test]
+    public Task Nor_does_a_full_disk_of_PostgreSQL() => OnSmallDiskAsync("24m", async folder =>
+    {
+        await using var server = await PostgresServer.StartAsync();
+        await using var database = new PostgresArchive(Options.Create(new ArchiveOptions { ConnectionString = await server.CreateDatabaseAsync(folder) }));
+        await FillAsync(folder, database, "No space left on device");
+    });
+
+    private static async Task OnSmallDiskAsync(string size, Func<string, Task> test)
     {
         var folder = Directory.CreateTempSubdirectory("tally-archive-disk-");
-        if (Run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder.FullName) != 0)
+        if (Run("mount", "-t", "tmpfs", "-o", $"size={size}", "tmpfs", folder.FullName) != 0)
         {
             folder.Delete();
             Assert.Ignore("A small file system can be mounted by root only, and not in every container.");
         }
         try
         {
-            await FillAsync(folder.FullName);
+            await test(folder.FullName);
         }
         finally
         {
-            SqliteConnection.ClearAllPools();
             Run("umount", "-l", folder.FullName);
             folder.Delete(recursive: true);
         }
     }
 
-    private static async Task FillAsync(string folder)
+    private static async Task FillAsync(string folder, ArchiveDatabase database, string trouble)
     {
         await using var redis = await RedisView.StartAsync();
-        using var database = new SqliteArchive(Options.Create(new ArchiveOptions { ConnectionString = $"Data Source={Path.Combine(folder, "archive.db")}" }));
         var reader = new SqlHourArchive(database);
         var topic = new MemoryTopic(1);
         var offset = 0L;
@@ -60,7 +73,7 @@ public sealed class FullArchiveDiskTests
 
             Commit(hours: 20_000, clicks: 2);
             await RedisHoldsAsync(2);
-            await Eventually.HoldsAsync("the sink says that the disk is full", () => Task.FromResult(sinks.Archive.Trouble?.Contains("disk is full", StringComparison.Ordinal) is true));
+            await Eventually.HoldsAsync("the sink says that the disk is full", () => Task.FromResult(sinks.Archive.Trouble?.Contains(trouble, StringComparison.Ordinal) is true));
             Assert.That((await reader.ReadAsync(hour - 30_000, CancellationToken.None)).Progress.HasReached(0, 0), Is.True, "it is read meanwhile");
             File.Delete(filler);
             await HoldsAsync(2);
