@@ -11,7 +11,7 @@ namespace Tally.Tests.Integration.Materializer;
 public sealed class FullArchiveDiskTests
 {
     [Test]
-    public Task A_full_disk_stops_neither_Redis_nor_reading_is_named_and_the_archive_catches_up() => OnSmallDiskAsync("4m", async folder =>
+    public Task A_full_disk_stops_neither_Redis_nor_reading_is_named_and_the_archive_catches_up() => OnSmallDiskAsync("16m", async folder =>
     {
         using var database = new SqliteArchive(Options.Create(new ArchiveOptions { ConnectionString = $"Data Source={Path.Combine(folder, "archive.db")}" }));
         await FillAsync(folder, database, "disk is full");
@@ -24,6 +24,42 @@ public sealed class FullArchiveDiskTests
         await using var server = await PostgresServer.StartAsync();
         await using var database = new PostgresArchive(Options.Create(new ArchiveOptions { ConnectionString = await server.CreateDatabaseAsync(folder) }));
         await FillAsync(folder, database, "No space left on device");
+    });
+
+    [Test]
+    public Task One_that_may_not_be_written_ends_the_service_with_a_sentence_and_costs_nothing() => OnSmallDiskAsync("16m", async folder =>
+    {
+        await using var redis = await RedisView.StartAsync();
+        var topic = new MemoryTopic(1);
+        var hour = RedisView.ThisHour;
+        SqliteArchive Archive() => new(Options.Create(new ArchiveOptions { ConnectionString = $"Data Source={Path.Combine(folder, "archive.db")}" }));
+        void Commit(long offset)
+        {
+            topic.Add(RedisView.Partial(hour, 0, offset, clicks: offset, 0, 1));
+            topic.Add(RedisView.Progress(0, offset, asOfMs: offset));
+        }
+
+        Task HoldsAsync(ArchiveDatabase database, long clicks) => Eventually.HoldsAsync($"the archive has {clicks} clicks", async () =>
+            (await new SqlHourArchive(database).ReadAsync(hour, CancellationToken.None)).Counts.Clicks == clicks);
+
+        Commit(1);
+        using (var before = Archive())
+        await using (await RunningSinks.StartAsync(topic, redis.Store, before)) await HoldsAsync(before, 1);
+        SqliteConnection.ClearAllPools();
+        Assert.That(Run("mount", "-o", "remount,ro", folder), Is.Zero);
+
+        Commit(2);
+        using (var readOnly = Archive())
+        await using (var refused = await RunningSinks.StartAsync(topic, redis.Store, readOnly))
+        {
+            await refused.Life.Stopped.WaitAsync(Eventually.Patience);
+            Assert.That(refused.Life.Logger.All, Does.Contain("point Archive:ConnectionString to a SQLite file or a new one, in a folder that may be written"));
+        }
+        SqliteConnection.ClearAllPools();
+        Assert.That(Run("mount", "-o", "remount,rw", folder), Is.Zero);
+        using var database = Archive();
+        await using (await RunningSinks.StartAsync(topic, redis.Store, database)) await HoldsAsync(database, 2);
+        SqliteConnection.ClearAllPools();
     });
 
     private static async Task OnSmallDiskAsync(string size, Func<string, Task> test)
