@@ -59,9 +59,10 @@ internal sealed class TemporaryArchive : IAsyncDisposable
     }
 
     /// <summary>As another process would open it.</summary>
-    public ArchiveDatabase Open()
+    /// <param name="busyTimeout">How long it waits for a lock; a second when not given.</param>
+    public ArchiveDatabase Open(TimeSpan? busyTimeout = null)
     {
-        var database = ArchiveRegistration.Open(Options.Create(new ArchiveOptions { ConnectionString = ConnectionString, BusyTimeout = TimeSpan.FromSeconds(1) }));
+        var database = ArchiveRegistration.Open(Options.Create(new ArchiveOptions { ConnectionString = ConnectionString, BusyTimeout = busyTimeout ?? TimeSpan.FromSeconds(1) }));
         _opened.Add(database);
         return database;
     }
