@@ -1,51 +1,28 @@
 using System.Net;
 using System.Net.Sockets;
+using Tally.Tests.Support.Network;
 
 namespace Tally.Tests.Integration.Archive;
 
 /// <summary>Stands between a client and a server and counts how often the client spoke after the server had: each is a way there and back.</summary>
-internal sealed class RoundTrips : IAsyncDisposable
+internal sealed class RoundTrips : Relay
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly CancellationTokenSource _end = new();
-    private readonly List<Task> _work = [];
     private readonly int _server;
     private int _count;
 
     /// <param name="server">Port of the server, on this machine.</param>
     public RoundTrips(int server)
+        : base(IPAddress.Loopback, 0)
     {
         _server = server;
-        _listener.Start();
-        _work.Add(AcceptAsync());
+        Begin();
     }
-
-    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
     public int Count => Volatile.Read(ref _count);
 
-    public async ValueTask DisposeAsync()
+    protected override async Task ServeAsync(Socket client)
     {
-        await _end.CancelAsync();
-        _listener.Stop();
-        await Task.WhenAll(_work);
-        _end.Dispose();
-    }
-
-    private async Task AcceptAsync()
-    {
-        try
-        {
-            while (true) _work.Add(ServeAsync(await _listener.AcceptTcpClientAsync(_end.Token)));
-        }
-        catch (OperationCanceledException)
-        {
-        }
-    }
-
-    private async Task ServeAsync(TcpClient client)
-    {
-        using var server = new TcpClient { NoDelay = true };
+        using var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         using (client)
         {
             client.NoDelay = true;
@@ -60,19 +37,19 @@ internal sealed class RoundTrips : IAsyncDisposable
         }
     }
 
-    private async Task PumpAsync(TcpClient from, TcpClient to, Action before)
+    private async Task PumpAsync(Socket from, Socket to, Action before)
     {
         var buffer = new byte[65536];
         try
         {
-            while (await from.GetStream().ReadAsync(buffer, _end.Token) is > 0 and var read)
+            while (await from.ReceiveAsync(buffer, End) is > 0 and var read)
             {
                 before();
-                await to.GetStream().WriteAsync(buffer.AsMemory(0, read), _end.Token);
+                await to.SendAsync(buffer.AsMemory(0, read), End);
             }
-            to.Client.Shutdown(SocketShutdown.Send);
+            to.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
         {
             // One side is gone.
         }

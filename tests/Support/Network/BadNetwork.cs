@@ -10,20 +10,16 @@ namespace Tally.Tests.Support.Network;
 /// Stands between Kafka clients and a broker on 127.0.0.1: it listens on the same port of 127.0.0.2, which the broker must advertise. What it does to a
 /// connection is decided when that says who it is: clients of other names pass unharmed.
 /// </summary>
-public sealed class BadNetwork : IAsyncDisposable
+public sealed class BadNetwork : Relay
 {
     /// <summary>What the broker must advertise; all of 127.0.0.0/8 is this machine on Linux.</summary>
     public const string Host = "127.0.0.2";
 
     private const int BufferBytes = 16 * 1024;
 
-    private readonly TcpListener _listener;
-    private readonly CancellationTokenSource _end = new();
-    private readonly ConcurrentBag<Task> _work = [];
     private readonly ConcurrentBag<HarmedConnection> _harmed = [];
     private readonly string _victims;
     private readonly Func<Random, int, Harm> _harm;
-    private readonly int _port;
     private readonly Random _random;
     private readonly Lock _gate = new();
     private int _connections;
@@ -34,14 +30,13 @@ public sealed class BadNetwork : IAsyncDisposable
     /// <param name="harm">What it does to the next connection, drawn from the given chance; told how many were broken so far.</param>
     /// <param name="seed">Of the chance.</param>
     public BadNetwork(int port, string victims, Func<Random, int, Harm> harm, int seed)
+        : base(IPAddress.Parse(Host), port)
     {
-        (_port, _victims, _harm, _random) = (port, victims, harm, new Random(seed));
-        _listener = new TcpListener(IPAddress.Parse(Host), port);
-        _listener.Start();
-        _work.Add(AcceptAsync());
+        (_victims, _harm, _random) = (victims, harm, new Random(seed));
+        Begin();
     }
 
-    public string BootstrapServers => $"{Host}:{_port}";
+    public string BootstrapServers => $"{Host}:{Port}";
 
     /// <summary>Connections that were to be harmed.</summary>
     public int Connections => Volatile.Read(ref _connections);
@@ -55,37 +50,18 @@ public sealed class BadNetwork : IAsyncDisposable
         foreach (var connection in _harmed) connection.FallSilent();
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _end.CancelAsync();
-        _listener.Stop();
-        await Task.WhenAll(_work);
-        _end.Dispose();
-    }
-
-    private async Task AcceptAsync()
-    {
-        try
-        {
-            while (true) _work.Add(ServeAsync(await _listener.AcceptSocketAsync(_end.Token)));
-        }
-        catch (OperationCanceledException)
-        {
-        }
-    }
-
-    private async Task ServeAsync(Socket client)
+    protected override async Task ServeAsync(Socket client)
     {
         using var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         using (client)
-        using (var both = CancellationTokenSource.CreateLinkedTokenSource(_end.Token))
+        using (var both = CancellationTokenSource.CreateLinkedTokenSource(End))
         {
             client.NoDelay = true;
             try
             {
-                await server.ConnectAsync(IPAddress.Loopback, _port, _end.Token);
+                await server.ConnectAsync(IPAddress.Loopback, Port, End);
                 var first = new byte[BufferBytes];
-                var read = await client.ReceiveAsync(first, _end.Token);
+                var read = await client.ReceiveAsync(first, End);
                 var isVictim = IsVictim(first.AsSpan(0, read));
                 var harm = isVictim ? Draw() : new Harm();
                 var connection = new HarmedConnection(client, server, () => Interlocked.Increment(ref _breaks), both);
