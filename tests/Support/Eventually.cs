@@ -7,8 +7,14 @@ public static class Eventually
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>How long a test waits for what takes far less: only a broken system, or a machine that is busy elsewhere for a minute, reaches it.</summary>
-    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(60);
+    /// <summary>
+    /// How long a test waits for what takes far less: only a broken system reaches it. Below 60 s, after which clients of Kafka and local-broker by themselves end what hangs: a
+    /// test that waited as long would take that for an answer.
+    /// </summary>
+    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(45);
+
+    /// <summary>The same for what must end or break off: below 30 s, after which a host gives up on what does not stop.</summary>
+    public static TimeSpan Promptly { get; } = TimeSpan.FromSeconds(20);
 
     /// <inheritdoc cref="HoldsAsync(string, TimeSpan, Func{Task{bool}})"/>
     public static Task HoldsAsync(string what, Func<Task<bool>> holds) => HoldsAsync(what, Patience, holds);

@@ -19,7 +19,7 @@ public sealed class CommandProcessTests : CommandFixture
         command.Start();
         await EventsAreTakenAsync(http);
 
-        Assert.That(await command.StopAsync(Eventually.Patience), Is.Zero, () => command.Log);
+        Assert.That(await command.StopAsync(Eventually.Promptly), Is.Zero, () => command.Log);
         Assert.That(ReadEvents(), Is.Not.Empty);
     }
 
@@ -32,7 +32,7 @@ public sealed class CommandProcessTests : CommandFixture
         using var _ = http;
         command.Start();
 
-        Assert.That(await command.ExitedAsync(Eventually.Patience), Is.EqualTo(ServiceRun.Failed), () => command.Log);
+        Assert.That(await command.ExitedAsync(Eventually.Promptly), Is.EqualTo(ServiceRun.Failed), () => command.Log);
         Assert.That(command.Log, Does.Contain($"analytics.hours was counted with the hash key of fingerprint {counted}").And.Contains("set HashKey:File"));
         Assert.That(ReadEvents(), Is.Empty);
     }

@@ -57,7 +57,7 @@ public sealed class BoundedTests
         try
         {
             // Answers of 8 MB each are asked for until the broker takes no more requests or closes.
-            using var patience = new CancellationTokenSource(Eventually.Patience);
+            using var patience = new CancellationTokenSource(Eventually.Promptly);
             for (; sent < 1_000_000; sent++)
             {
                 await stream.WriteAsync(fetch, patience.Token);
@@ -91,7 +91,7 @@ public sealed class BoundedTests
         for (int i = 0; i < requests; i++)
         {
             var head = new byte[8];
-            await stream.ReadExactlyAsync(head).AsTask().WaitAsync(Eventually.Patience);
+            await stream.ReadExactlyAsync(head).AsTask().WaitAsync(Eventually.Promptly);
             Assert.That(BinaryPrimitives.ReadInt32BigEndian(head.AsSpan(4)), Is.EqualTo(i));
             await stream.ReadExactlyAsync(new byte[BinaryPrimitives.ReadInt32BigEndian(head) - 4]);
         }
@@ -114,7 +114,7 @@ public sealed class BoundedTests
             for (int i = 0; i < idle.Count; i++)
             {
                 var head = new byte[8];
-                await idle[i].GetStream().ReadExactlyAsync(head).AsTask().WaitAsync(Eventually.Patience);
+                await idle[i].GetStream().ReadExactlyAsync(head).AsTask().WaitAsync(Eventually.Promptly);
                 Assert.That(BinaryPrimitives.ReadInt32BigEndian(head.AsSpan(4)), Is.EqualTo(i));
             }
         }
@@ -169,7 +169,7 @@ public sealed class BoundedTests
     {
         try
         {
-            return await client.GetStream().ReadAsync(new byte[100]).AsTask().WaitAsync(Eventually.Patience);
+            return await client.GetStream().ReadAsync(new byte[100]).AsTask().WaitAsync(Eventually.Promptly);
         }
         catch (IOException)
         {
@@ -180,6 +180,6 @@ public sealed class BoundedTests
     private async Task AssertWorks()
     {
         using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _broker.BootstrapServers }).Build();
-        Assert.That((await Task.Run(() => admin.GetMetadata(Eventually.Patience))).Brokers, Has.Count.EqualTo(1));
+        Assert.That((await Task.Run(() => admin.GetMetadata(Eventually.Promptly))).Brokers, Has.Count.EqualTo(1));
     }
 }

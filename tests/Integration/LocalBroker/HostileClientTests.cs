@@ -84,7 +84,7 @@ public sealed class HostileClientTests : BrokerFixture
     private static async Task<int> ReadCorrelation(NetworkStream stream)
     {
         var head = new byte[8];
-        await stream.ReadExactlyAsync(head).AsTask().WaitAsync(Eventually.Patience);
+        await stream.ReadExactlyAsync(head).AsTask().WaitAsync(Eventually.Promptly);
         await stream.ReadExactlyAsync(new byte[BinaryPrimitives.ReadInt32BigEndian(head) - 4]);
         return BinaryPrimitives.ReadInt32BigEndian(head.AsSpan(4));
     }

@@ -70,7 +70,7 @@ public sealed class ProgramTests
         var start = new ProcessStartInfo("dotnet", [BuiltProgram.Dll("LocalBroker"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync().WaitAsync(Eventually.Patience);
+        await process.WaitForExitAsync().WaitAsync(Eventually.Promptly);
         return (process.ExitCode, await output, await error);
     }
 }

@@ -125,7 +125,7 @@ public sealed class SecurityTests : IDisposable
             {
                 await stream.WriteAsync(Convert.FromHexString((request.Length / 2).ToString("x8", CultureInfo.InvariantCulture) + request));
                 var head = new byte[4];
-                await stream.ReadExactlyAsync(head).AsTask().WaitAsync(Eventually.Patience);
+                await stream.ReadExactlyAsync(head).AsTask().WaitAsync(Eventually.Promptly);
                 var answer = new byte[System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(head)];
                 await stream.ReadExactlyAsync(answer);
                 answers.Add(Convert.ToHexString(answer));

@@ -154,7 +154,7 @@ public sealed class SinksOnKafkaTests
         await _broker.DisposeAsync();
         _broker = await TestBroker.StartAsync();
 
-        Assert.That(async () => await sinks.DisposeAsync().AsTask().WaitAsync(Eventually.Patience), Throws.Nothing);
+        Assert.That(async () => await sinks.DisposeAsync().AsTask().WaitAsync(Eventually.Promptly), Throws.Nothing);
         _running.Remove(sinks);
     }
 

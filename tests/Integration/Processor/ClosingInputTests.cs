@@ -34,7 +34,7 @@ public sealed class ClosingInputTests
         await Task.Delay(TimeSpan.FromMilliseconds(300));
 
         var closed = Task.Factory.StartNew(abandoned ? () => input.Abandon(fenced: false) : input.Close, TaskCreationOptions.LongRunning);
-        Assert.That(await Task.WhenAny(closed, Task.Delay(Eventually.Patience)), Is.SameAs(closed), "it hangs");
+        Assert.That(await Task.WhenAny(closed, Task.Delay(Eventually.Promptly)), Is.SameAs(closed), "it hangs");
         await closed;
         input.Dispose();
     }

@@ -170,7 +170,7 @@ public sealed class EngineTests
     private async Task AssertRefused(string why, UserHasher? hasher = null)
     {
         await using var engine = new RunningEngine(_topics.Kafka, hasher: hasher);
-        var refusal = Assert.ThrowsAsync<ConfigurationException>(() => engine.Ended.WaitAsync(Eventually.Patience));
+        var refusal = Assert.ThrowsAsync<ConfigurationException>(() => engine.Ended.WaitAsync(Eventually.Promptly));
         Assert.That(refusal!.Message, Does.Contain(why));
     }
 

@@ -30,13 +30,13 @@ public sealed class RunningEngine : IAsyncDisposable
     public async Task StopAsync()
     {
         await _stop.CancelAsync();
-        await _run.WaitAsync(Eventually.Patience);
+        await _run.WaitAsync(Eventually.Promptly);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        await _run.WaitAsync(Eventually.Patience).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _run.WaitAsync(Eventually.Promptly).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
     }
 

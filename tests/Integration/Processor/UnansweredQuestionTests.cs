@@ -33,7 +33,7 @@ public sealed class UnansweredQuestionTests
         if (frozen) brokers.Pause(0);
         else await brokers.KillAsync(0);
         var asked = Task.Factory.StartNew(() => broker.QueryEnds(topics.Kafka.Topics.Changelog, 0), TaskCreationOptions.LongRunning);
-        var ended = await Task.WhenAny(asked, Task.Delay(Eventually.Patience));
+        var ended = await Task.WhenAny(asked, Task.Delay(Eventually.Promptly));
         if (frozen) brokers.Resume(0);
         else await brokers.ReviveAsync(0);
 
@@ -55,7 +55,7 @@ public sealed class UnansweredQuestionTests
 
         network.FallSilent();
         // The client itself gives such a connection up after a minute: longer than this waits.
-        await Task.Factory.StartNew(() => Eventually.HoldsAsync("it is answered", Eventually.Patience / 2, () => Task.FromResult(broker.CountPartitions(topics.Kafka.Topics.Events) == 2)), TaskCreationOptions.LongRunning).Unwrap();
+        await Task.Factory.StartNew(() => Eventually.HoldsAsync("it is answered", Eventually.Promptly, () => Task.FromResult(broker.CountPartitions(topics.Kafka.Topics.Events) == 2)), TaskCreationOptions.LongRunning).Unwrap();
         Assert.That(network.Breaks, Is.Positive);
     }
 

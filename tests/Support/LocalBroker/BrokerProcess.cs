@@ -79,7 +79,7 @@ public sealed class BrokerProcess : IAsyncDisposable
         _process = null;
         using (Process kill = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]))
             await kill.WaitForExitAsync();
-        await process.WaitForExitAsync().WaitAsync(Eventually.Patience);
+        await process.WaitForExitAsync().WaitAsync(Eventually.Promptly);
         int code = process.ExitCode;
         process.Dispose();
         return code;
