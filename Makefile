@@ -1,6 +1,6 @@
 # `make` brings everything up; `make help` lists the rest. Settings: make up COMMAND_PORT=18081 PROCESSOR=2
 .DEFAULT_GOAL := up
-.PHONY: up down status logs demo frames-stdin watch-frames frames-reset feed-flows feed-colours feed-frames chaos-flows chaos-colours chaos-reads chaos-backlog chaos-overload chaos-kafka bench-reads bench-staleness test chaos chaos-broker chaos-services chaos-engine chaos-network chaos-leaks chaos-away chaos-pauses fuzz clients simulate own-writes rebuild bench packages clean-data format help
+.PHONY: up down status logs demo frames-stdin watch-frames frames-reset feed-analytics feed-flows feed-colours feed-frames chaos-flows chaos-colours chaos-reads chaos-backlog chaos-overload chaos-kafka bench-reads bench-staleness test chaos chaos-broker chaos-services chaos-engine chaos-network chaos-leaks chaos-away chaos-pauses fuzz clients simulate own-writes rebuild bench packages clean-data format help
 MAKEFLAGS += --no-print-directory
 export
 
@@ -27,6 +27,9 @@ watch-frames: ## results of the frames as they arrive, a line each (ALL=1 those 
 
 frames-reset: ## count the frames again from the beginning, or from what came into the topic at FROM=unix-seconds (local mode)
 	@deploy/local/frames-reset.sh
+
+feed-analytics: ## clicks and impressions straight into Kafka, with progress and records a second (COUNT=1000000 USERS=200000 RATE=0 BOOTSTRAP=host:port)
+	@deploy/local/feed.sh analytics
 
 feed-frames: ## frames of a file into Kafka, a line each, with progress and records a second (FILE=stream.jsonl.gz RATE=0 BOOTSTRAP=host:port)
 	@FOLDER=$(CURDIR)/data deploy/local/feed.sh frames

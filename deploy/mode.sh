@@ -12,6 +12,10 @@ running_mode() { # the mode of the last start, empty before the first
   esac
 }
 
+kafka_of_mode() { # PORT: sets bootstrap to where programs of this machine reach Kafka; compose publishes it at 19092 unless told
+  [ -n "$BOOTSTRAP" ] || [ "$(running_mode)" != compose ] || bootstrap=127.0.0.1:${1:-19092}
+}
+
 why_no_engine() { # prints why compose cannot be used; nothing when it can
   command -v docker > /dev/null || { echo "there is no docker here"; return; }
   timeout 15 docker info > /dev/null 2>&1 || { echo "no Docker engine answers"; return; }

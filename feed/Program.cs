@@ -1,8 +1,11 @@
 using System.Globalization;
 using Tally.Feed;
+using Tally.Shared.Contracts;
+using Tally.Shared.Hosting;
 
-// Fills a topic straight through Kafka, as outside producers do: `feed flows`, `feed frames` and `feed colours`, see `make help`.
-const string Usage = "usage: Tally.Feed flows|frames|colours; COUNT, RATE, BOOTSTRAP, SEED, for flows ARRAY, for frames FILE, for colours SCENARIO=alternate|burst|out-of-order";
+// Fills a topic straight through Kafka, as outside producers do: `feed analytics`, `feed flows`, `feed frames` and `feed colours`, see `make help`.
+const string Usage = "usage: Tally.Feed analytics|flows|frames|colours; COUNT, RATE, BOOTSTRAP, SEED, for analytics USERS and HashKey__File, for flows ARRAY, for frames FILE, "
+    + "for colours SCENARIO=alternate|burst|out-of-order";
 
 try
 {
@@ -10,6 +13,7 @@ try
     var count = Setting("COUNT", 1_000_000, 1, 1_000_000_000);
     IFeedSource source = args switch
     {
+        ["analytics"] => new AnalyticsSource(count, (int)Setting("USERS", 200_000, 1, int.MaxValue), seed, Hasher(), TimeProvider.System),
         ["flows"] => new FlowSource(count, (int)Setting("ARRAY", 100, 1, 10_000), seed, TimeProvider.System),
         ["frames"] => new FrameFileSource(FrameFileSource.Find(Text("FILE", ""), Text("FOLDER", "data"))),
         ["colours"] => new ColourSource(count, Text("SCENARIO", "alternate"), TimeProvider.System),
@@ -23,13 +27,15 @@ try
     };
     return new Feeder(Text("BOOTSTRAP", "127.0.0.1:9092"), Setting("RATE", 0, 0, 100_000_000), TimeProvider.System).Run(source, stop.Token);
 }
-catch (FormatException e)
+catch (Exception e) when (e is FormatException or ConfigurationException)
 {
     await Console.Error.WriteLineAsync($"feed: {e.Message}");
     return 2;
 }
 
 static string Text(string name, string otherwise) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? text : otherwise;
+
+static UserHasher Hasher() => new HashKeyOptions { File = Text("HashKey__File", ""), Value = Text("HashKey__Value", "") }.CreateHasher();
 
 static long Setting(string name, long otherwise, long least, long most)
 {

@@ -3,7 +3,10 @@
 # ALL=1: those that are there first.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+given=${KAFKA_PORT:-}
 . "$here/settings.sh"
+. "$here/../mode.sh"
+kafka_of_mode "$given"
 . "$here/dependencies.sh"
 . "$here/build.sh"
 
