@@ -9,6 +9,7 @@ namespace Tally.Feed;
 public sealed class Feeder(string bootstrap, long rate, TimeProvider clock)
 {
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private long _confirmed;
     private long _failed;
@@ -18,6 +19,7 @@ public sealed class Feeder(string bootstrap, long rate, TimeProvider clock)
     public int Run(IFeedSource source, CancellationToken stopping)
     {
         using var producer = new ProducerBuilder<byte[]?, byte[]?>(Config()).SetErrorHandler((_, error) => _fault = error.Reason).SetLogHandler((_, _) => { }).Build();
+        if (!Knows(producer, source.Topic)) return 1;
         var began = clock.GetTimestamp();
         var told = began;
         long sent = 0;
@@ -37,6 +39,25 @@ public sealed class Feeder(string bootstrap, long rate, TimeProvider clock)
         if (left == 0 && _failed == 0) return 0;
         Console.Error.WriteLine($"feed: {left + _failed} of {sent} records were not confirmed by {bootstrap} ({_fault ?? "no answer"})");
         return 1;
+    }
+
+    /// <summary>Asks for the topic before the clock runs: librdkafka would by a timer of a second.</summary>
+    private bool Knows(IProducer<byte[]?, byte[]?> producer, string topic)
+    {
+        string why;
+        try
+        {
+            using var admin = new DependentAdminClientBuilder(producer.Handle).Build();
+            var found = admin.GetMetadata(topic, Patience).Topics[0].Error;
+            if (!found.IsError) return true;
+            why = found.Reason;
+        }
+        catch (KafkaException e)
+        {
+            why = _fault ?? e.Error.Reason;
+        }
+        Console.Error.WriteLine($"feed: {bootstrap} does not have {topic} ({why}): is it running (`make up`), or is another meant (BOOTSTRAP=host:port)?");
+        return false;
     }
 
     private void Send(IProducer<byte[]?, byte[]?> producer, TopicPartition to, Message<byte[]?, byte[]?> message, CancellationToken stopping)

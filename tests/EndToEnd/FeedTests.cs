@@ -89,6 +89,16 @@ public sealed partial class FeedTests
         Assert.That(feed.Log, Does.Contain($"feed: {sentence}"));
     }
 
+    [Test]
+    public async Task Where_nobody_answers_it_says_what_to_look_at()
+    {
+        var nobody = $"127.0.0.1:{FreePort.Next()}";
+        await using var feed = Feed("colours", ("BOOTSTRAP", nobody));
+        feed.Start();
+        Assert.That(await feed.ExitedAsync(Eventually.Patience), Is.EqualTo(1), () => feed.Log);
+        Assert.That(feed.Log, Does.Match($"feed: {nobody} does not have events \\(.+\\): is it running"));
+    }
+
     /// <returns>What it said.</returns>
     private async Task<string> FeedAsync(string kind, int count, params (string Variable, string Value)[] variables)
     {

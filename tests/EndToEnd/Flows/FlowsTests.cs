@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Confluent.Kafka;
 using Tally.Tests.Support;
 
 namespace Tally.Tests.EndToEnd.Flows;
@@ -223,6 +224,29 @@ public sealed class FlowsTests
         {
             _pipeline.Materializer.Continue();
         }
+    }
+
+    [Test, Order(9)]
+    public async Task What_is_no_array_in_the_topic_is_a_dead_letter_once_told_by_accounting_and_metrics_and_its_neighbours_count()
+    {
+        using (var producer = new ProducerBuilder<Null, string>(new ProducerConfig { BootstrapServers = _pipeline.Bootstrap }).Build())
+        {
+            foreach (var value in (string[])["no array", "", "[]"]) producer.Produce(new TopicPartition("flows", 3), new Message<Null, string> { Value = value });
+            Assert.That(producer.Flush(TimeSpan.FromSeconds(30)), Is.Zero);
+        }
+        await PostAsync(new FlowRow("foo", "bar", "vpc-0", 1, 2, 906));
+        await _flows.ReadsAsync(906, [new FlowRow("foo", "bar", "vpc-0", 1, 2, 906)]);
+        await Eventually.HoldsAsync("topic, accounting and metrics tell of the same dead letters", async () =>
+        {
+            var letters = DeadLetter.Read(_pipeline.Bootstrap, "flows.dead-letter");
+            var json = await _pipeline.Http.GetStringAsync(_pipeline.QueryAt("/accounting"));
+            var job = JsonDocument.Parse(json).RootElement.GetProperty("jobs").EnumerateArray().Single(j => j.GetProperty("job").GetString() == "flows");
+            var told = job.GetProperty("outcomes").GetProperty("dead_lettered").GetProperty("invalid-flows").GetInt64();
+            var metrics = await _pipeline.Http.GetStringAsync(_pipeline.At("processor", "/metrics"));
+            return letters.Count == told && letters.Any(letter => letter == new DeadLetter("no array", "invalid-flows"))
+                && metrics.Split('\n').Any(line => line.StartsWith("tally_processor_events_total{", StringComparison.Ordinal) && line.Contains("job=\"flows\"", StringComparison.Ordinal)
+                    && line.Contains("outcome=\"dead_lettered\"", StringComparison.Ordinal) && line.EndsWith($" {told}", StringComparison.Ordinal));
+        });
     }
 
     private async Task<string> PostAsync(FlowRow row)
