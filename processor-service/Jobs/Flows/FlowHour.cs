@@ -6,13 +6,18 @@ namespace Tally.ProcessorService.Jobs.Flows;
 /// The sums of one hour and input partition. Those used longest ago rest in a file; what comes of the changelog meanwhile is newer than what
 /// the file says and is appended to it.
 /// </summary>
-public sealed class FlowHour(FlowMemory memory) : IDisposable
+/// <param name="memory">Shared by all hours.</param>
+/// <param name="firstOffset">Offset of the first array that counts in it; null where it is not known.</param>
+public sealed class FlowHour(FlowMemory memory, long? firstOffset) : IDisposable
 {
     /// <summary>What the dictionary and the key's array take beside its bytes, about.</summary>
     private const int BytesEach = 120;
 
     private Dictionary<byte[], FlowBytes> _sums = new(KeyBytes.Comparer);
     private string? _file;
+
+    /// <summary>Offset of the first array that counted in it; null where it is not known.</summary>
+    public long? FirstOffset { get; private set; } = firstOffset;
 
     /// <summary>Memory it takes, about.</summary>
     public long Bytes { get; private set; }
@@ -22,6 +27,12 @@ public sealed class FlowHour(FlowMemory memory) : IDisposable
 
     /// <summary>Something in it was not handed out yet: it has to stay.</summary>
     public bool Touched { get; set; }
+
+    /// <summary>What one of its sums says of its first offset: where one does not know, none does.</summary>
+    public void Heard(long? firstOffset)
+    {
+        if (firstOffset is null || firstOffset < FirstOffset) FirstOffset = firstOffset;
+    }
 
     /// <summary>The sum of a key, made where it is not there; holds until the next is made.</summary>
     public ref FlowBytes At(ReadOnlySpan<byte> key)

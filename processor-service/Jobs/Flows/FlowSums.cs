@@ -39,10 +39,18 @@ public sealed class FlowSums : IDisposable
     /// <summary>Hours that have something in memory.</summary>
     public IEnumerable<FlowHour> Held => _hours.Values.Where(hour => hour.Bytes > 0);
 
+    /// <summary>Whether an hour has sums, and nobody knows with which array it began: as those have that a rebuild carried over.</summary>
+    public bool IsOfUnknownBeginning(long hour) => _hours.TryGetValue(hour, out var found) && found.FirstOffset is null;
+
+    /// <param name="offset">Of the array.</param>
+    /// <param name="hour">Of the flow, as <paramref name="key"/> has it.</param>
+    /// <param name="key">Of the record.</param>
+    /// <param name="tx">At least 0.</param>
+    /// <param name="rx">At least 0.</param>
     /// <returns>False when a sum could not take it whole.</returns>
-    public bool Add(long hour, ReadOnlySpan<byte> key, long tx, long rx)
+    public bool Add(long offset, long hour, ReadOnlySpan<byte> key, long tx, long rx)
     {
-        var of = Hour(hour);
+        var of = Hour(hour, offset);
         of.Return();
         ref var sum = ref of.At(key);
         if (!sum.Touched)
@@ -54,22 +62,27 @@ public sealed class FlowSums : IDisposable
         return sum.Add(tx, rx);
     }
 
+    /// <param name="key">Of the record.</param>
+    /// <param name="sum">Its value.</param>
+    /// <param name="firstOffset">As the record has it; null where it has none.</param>
     /// <exception cref="InvalidDataException">The key has no hour.</exception>
-    public void Restore(ReadOnlySpan<byte> key, FlowBytes sum)
+    public void Restore(ReadOnlySpan<byte> key, FlowBytes sum, long? firstOffset)
     {
         if (!Utf8Parser.TryParse(key, out long hour, out _)) throw new InvalidDataException("The key of a sum of flows has no hour.");
-        Hour(hour).At(key) = sum;
+        var of = Hour(hour, firstOffset);
+        of.Heard(firstOffset);
+        of.At(key) = sum;
         _memory.MakeRoom();
     }
 
-    /// <summary>Hands out every sum that changed since the last call. Then hours beyond the memory leave it.</summary>
-    public void TakeTouched(Action<byte[], FlowBytes> take)
+    /// <summary>Hands out every sum that changed since the last call, with the first offset of its hour. Then hours beyond the memory leave it.</summary>
+    public void TakeTouched(Action<byte[], FlowBytes, long?> take)
     {
         foreach (var (hour, key) in _touched)
         {
             ref var sum = ref hour.At(key);
             sum.Touched = hour.Touched = false;
-            take(key, sum);
+            take(key, sum, hour.FirstOffset);
         }
         _touched.Clear();
         _memory.MakeRoom();
@@ -82,9 +95,10 @@ public sealed class FlowSums : IDisposable
         _hours.Clear();
     }
 
-    private FlowHour Hour(long hour)
+    private FlowHour Hour(long hour, long? firstOffset)
     {
-        ref var found = ref CollectionsMarshal.GetValueRefOrAddDefault(_hours, hour, out _);
-        return found ??= new FlowHour(_memory);
+        ref var found = ref CollectionsMarshal.GetValueRefOrAddDefault(_hours, hour, out var exists);
+        if (exists) return found!;
+        return found = new FlowHour(_memory, firstOffset);
     }
 }

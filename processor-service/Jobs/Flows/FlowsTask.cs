@@ -20,6 +20,8 @@ public sealed class FlowsTask(int generation, TimeSpan rememberKeys, FlowMemory 
     private readonly FlowKeyMemory _keys = new(generation, rememberKeys, clock);
     private long _flows;
     private long _saturated;
+    private long _keptBelow;
+    private long _rebuiltFrom;
 
     public void Restore(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, Headers? headers)
     {
@@ -36,7 +38,8 @@ public sealed class FlowsTask(int generation, TimeSpan rememberKeys, FlowMemory 
                 return;
             }
             var sum = FlowSum.Parser.ParseFrom(value);
-            if (sum.Generation == generation) _sums.Restore(key, new FlowBytes(sum.BytesTx, sum.BytesRx, sum.Saturated));
+            if (sum.Generation == generation)
+                _sums.Restore(key, new FlowBytes(sum.BytesTx, sum.BytesRx, sum.Saturated), sum.HasHourFirstOffset ? sum.HourFirstOffset : null);
         }
         catch (InvalidProtocolBufferException e)
         {
@@ -48,6 +51,7 @@ public sealed class FlowsTask(int generation, TimeSpan rememberKeys, FlowMemory 
     {
         _flows = progress.Counters.TryGetValue(Flows, out var flows) ? flows : 0;
         _saturated = progress.Counters.TryGetValue(SaturatedFlows, out var saturated) ? saturated : 0;
+        (_keptBelow, _rebuiltFrom) = (progress.KeptBelowOffset, progress.RebuiltFromOffset);
         _keys.Saw(progress.LastAppendMs);
         return null;
     }
@@ -56,6 +60,7 @@ public sealed class FlowsTask(int generation, TimeSpan rememberKeys, FlowMemory 
     {
         progress.Counters[Flows] = _flows;
         progress.Counters[SaturatedFlows] = _saturated;
+        (progress.KeptBelowOffset, progress.RebuiltFromOffset) = (_keptBelow, _rebuiltFrom);
     }
 
     public Outcome Process(in LogRecord record)
@@ -69,22 +74,20 @@ public sealed class FlowsTask(int generation, TimeSpan rememberKeys, FlowMemory 
         {
             var key = FlowKeyMemory.Hash(record.Key);
             if (_keys.Knows(key)) return Outcome.Duplicate;
-            _keys.Add(key);
+            _keys.Add(key, record.Offset);
         }
-        Count(record.Value);
+        Count(record.Value, record.Offset);
         return Outcome.Counted;
     }
 
     public void Emit(long nextOffset, IEmit emit)
     {
-        _sums.TakeTouched((key, sum) => emit.Output(key, new FlowSum
+        _sums.TakeTouched((key, sum, firstOffset) =>
         {
-            BytesTx = sum.Tx,
-            BytesRx = sum.Rx,
-            Saturated = sum.Saturated,
-            Generation = generation,
-            NextOffset = nextOffset,
-        }.ToByteArray(), RecordTypes.FlowSum));
+            var record = new FlowSum { BytesTx = sum.Tx, BytesRx = sum.Rx, Saturated = sum.Saturated, Generation = generation, NextOffset = nextOffset };
+            if (firstOffset is { } first) record.HourFirstOffset = first;
+            emit.Output(key, record.ToByteArray(), RecordTypes.FlowSum);
+        });
         _keys.Emit(emit);
     }
 
@@ -109,15 +112,17 @@ public sealed class FlowsTask(int generation, TimeSpan rememberKeys, FlowMemory 
         }
     }
 
-    private void Count(ReadOnlySpan<byte> array)
+    private void Count(ReadOnlySpan<byte> array, long offset)
     {
         Span<byte> key = stackalloc byte[FlowSumKey.BytesMax];
         var flows = new FlowFields(array);
         while (flows.Next())
         {
-            var length = FlowSumKey.Write(key, flows.Hour, flows.SrcApp, flows.DestApp, flows.VpcId);
-            if (!_sums.Add(flows.Hour, key[..length], flows.BytesTx, flows.BytesRx)) _saturated++;
             _flows++;
+            // Counted by the generation before, whose numbers the hour keeps.
+            if (offset < _keptBelow && _sums.IsOfUnknownBeginning(flows.Hour)) continue;
+            var length = FlowSumKey.Write(key, flows.Hour, flows.SrcApp, flows.DestApp, flows.VpcId);
+            if (!_sums.Add(offset, flows.Hour, key[..length], flows.BytesTx, flows.BytesRx)) _saturated++;
         }
     }
 

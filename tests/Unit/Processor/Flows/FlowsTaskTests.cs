@@ -108,6 +108,18 @@ public sealed class FlowsTaskTests
     }
 
     [Test]
+    public void However_much_of_a_backlog_one_commit_takes_a_key_is_forgotten_by_the_times_of_arrival()
+    {
+        var clock = new ManualClock();
+        using var topic = new FlowTopic(clock, TimeSpan.FromHours(24));
+        var array = new FlowArray { Flows = { FlowArrays.Of("a", "b", "c", 1, 1, 0) } }.Bytes();
+        topic.Process(array, FlowArrays.Key("k"));
+        clock.Advance(TimeSpan.FromHours(26));
+        topic.Process(array, null);
+        Assert.That(topic.Process(array, FlowArrays.Key("k")).Kind, Is.EqualTo(OutcomeKind.Counted));
+    }
+
+    [Test]
     public void More_keys_than_a_chunk_holds_survive_a_restart()
     {
         using var topic = new FlowTopic(new ManualClock(), Day);
@@ -129,7 +141,7 @@ public sealed class FlowsTaskTests
         var clock = new ManualClock();
         using var keys = new FlowKeyMemory(1, Day, clock);
         keys.Saw(clock.NowMs);
-        keys.Add(7);
+        keys.Add(7, 0);
         keys.Saw(clock.NowMs + (long)TimeSpan.FromDays(30).TotalMilliseconds);
         using var topic = new FlowTopic(clock, Day);
         keys.Emit(topic);
