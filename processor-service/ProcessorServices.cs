@@ -43,10 +43,10 @@ public static class ProcessorServices
             services.AddHealthChecks().AddCheck<EngineHealthCheck>("Engine", tags: [HealthEndpoints.Ready], timeout: TimeSpan.FromSeconds(2));
         }
         services.AddValidatedOptions<FlowsOptions>(FlowsOptions.Section);
-        builder.AddJob("flows", Flows);
+        builder.AddJob("flows", Flows, provider => Options<FlowsOptions>(provider).Generation);
         builder.AddColours();
         services.AddValidatedOptions<FramesOptions>(FramesOptions.Section);
-        builder.AddJob(FramesJob.JobName, Frames, topics => topics.UniqueUsers);
+        builder.AddJob(FramesJob.JobName, Frames, ownedThrough: topics => topics.UniqueUsers);
         // Each engine may take seconds to end when the broker is away.
         services.Configure<HostOptions>(host => host.ServicesStopConcurrently = true);
         return builder;
@@ -73,9 +73,11 @@ public static class ProcessorServices
 
     private static FlowsJob Flows(IServiceProvider provider)
     {
-        var (options, state) = (Options<ProcessorOptions>(provider).For("flows"), Options<StateOptions>(provider));
-        var folder = state.Directory.Length == 0 ? null : Path.Combine(state.Directory, $"flows-{options.Instance}");
-        return new(Options<KafkaOptions>(provider).Topics, Options<FlowsOptions>(provider), options.Generation, folder, provider.GetRequiredService<TimeProvider>());
+        var (flows, state) = (Options<FlowsOptions>(provider), Options<StateOptions>(provider));
+        var folder = state.Directory.Length == 0
+            ? null
+            : Path.Combine(state.Directory, $"flows-{Options<ProcessorOptions>(provider).Instance}{GenerationEnding.Of(flows.Generation)}");
+        return new(Options<KafkaOptions>(provider).Topics.OfFlowsGeneration(flows.Generation), flows, folder, provider.GetRequiredService<TimeProvider>());
     }
 
     private static FramesJob Frames(IServiceProvider provider) => new(

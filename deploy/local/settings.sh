@@ -26,6 +26,7 @@ REDIS_MEMORY=${REDIS_MEMORY:-1gb}   # at the limit Redis refuses writes and the 
 CONFIGURATION=Release
 
 GENERATION=$(cat "$DATA/generation" 2> /dev/null || echo 1)   # of the hourly analytics; make rebuild raises it
+FLOWS_GENERATION=$(cat "$DATA/flows-generation" 2> /dev/null || echo 1)   # make rebuild JOB=flows raises it
 FRAMES_GENERATION=$(cat "$DATA/frames-generation" 2> /dev/null || echo 1)   # make frames-reset raises it
 
 run=$DATA/run

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 using Tally.Shared.Hosting;
+using Tally.Shared.Kafka;
 
 namespace Tally.MaterializerService.Sinks;
 
@@ -42,6 +43,10 @@ public sealed class MaterializerOptions
     /// </summary>
     [Range(1, 1_000_000, ErrorMessage = "Materializer:Generation must be from 1 to 1000000.")]
     public int Generation { get; set; } = 1;
+
+    /// <summary>The same for the flows.</summary>
+    [Range(1, 1_000_000, ErrorMessage = "Materializer:FlowsGeneration must be from 1 to 1000000.")]
+    public int FlowsGeneration { get; set; } = 1;
 
     /// <summary>Joins the groups under the instance's name, so that a killed instance that comes back takes its partitions at once.</summary>
     public bool StaticMembership { get; set; } = true;
@@ -89,9 +94,9 @@ public sealed class MaterializerOptions
     /// <summary>Groups of a rebuilt generation are its own.</summary>
     public void NameByGeneration()
     {
-        if (Generation == 1) return;
-        var ending = string.Create(System.Globalization.CultureInfo.InvariantCulture, $".g{Generation}");
+        var ending = GenerationEnding.Of(Generation);
         (RedisGroup, ArchiveGroup, SketchesGroup) = (RedisGroup + ending, ArchiveGroup + ending, SketchesGroup + ending);
+        FlowsGroup += GenerationEnding.Of(FlowsGeneration);
     }
 }
 

@@ -14,10 +14,11 @@ namespace Tally.MaterializerService.Sinks;
 /// <param name="WriteTimeout">Time limit of one write.</param>
 /// <param name="Prepare">Makes the store ready at start and when its tables are gone; tried again until it succeeds.</param>
 /// <param name="BatchRecords">Most records held and written at once.</param>
+/// <param name="Generation">Of what it stores; readers are pointed to it.</param>
 /// <param name="Refusal">Why a partial must not be stored, as a sentence that says what to do.</param>
 public sealed record SinkProfile<T>(
     IPartialKind<T> Kind, IPartialFeedFactory Feeds, ISinkStore<T> Store, string System, string Operation, string Group, TimeSpan Linger, TimeSpan WriteTimeout, Func<CancellationToken, Task> Prepare,
-    int BatchRecords, Func<T, string?>? Refusal = null) where T : class
+    int BatchRecords, int Generation, Func<T, string?>? Refusal = null) where T : class
 {
     public string Name => Store.Name;
 }

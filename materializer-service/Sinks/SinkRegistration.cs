@@ -36,14 +36,14 @@ public static class SinkRegistration
 
     private static SinkProfile<HourPartial> Redis(IServiceProvider provider, MaterializerOptions options, TopicNames topics) => new(
         new HourPartialKind(), Feeds(provider, topics.OfGeneration(options.Generation).Hours), provider.GetRequiredService<RedisHourStore>(), "redis", "EVAL", options.RedisGroup,
-        TimeSpan.Zero, options.RedisTimeout, _ => Task.CompletedTask, options.BatchRecords,
+        TimeSpan.Zero, options.RedisTimeout, _ => Task.CompletedTask, options.BatchRecords, options.Generation,
         new HoursAhead(provider.GetRequiredService<IOptions<RedisOptions>>().Value.FutureTolerance, provider.GetRequiredService<TimeProvider>()).Refusal);
 
     private static SinkProfile<HourPartial> Archive(IServiceProvider provider, MaterializerOptions options, TopicNames topics)
     {
         var store = provider.GetRequiredService<SqlHourStore>();
         return new(new HourPartialKind(), Feeds(provider, topics.OfGeneration(options.Generation).Hours), store, provider.GetRequiredService<ArchiveDatabase>().System, "INSERT",
-            options.ArchiveGroup, options.ArchiveInterval, options.ArchiveTimeout, store.PrepareAsync, options.BatchRecords);
+            options.ArchiveGroup, options.ArchiveInterval, options.ArchiveTimeout, store.PrepareAsync, options.BatchRecords, options.Generation);
     }
 
     private static SinkProfile<HourSketch> Sketches(IServiceProvider provider, MaterializerOptions options, TopicNames topics)
@@ -51,15 +51,15 @@ public static class SinkRegistration
         var database = provider.GetRequiredService<ArchiveDatabase>();
         return new(new HourSketchKind(), Feeds(provider, topics.OfGeneration(options.Generation).Sketches), provider.GetRequiredService<SqlSketchStore>(), database.System,
             "INSERT", options.SketchesGroup, options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(database, cancellation),
-            options.SketchBatchRecords);
+            options.SketchBatchRecords, options.Generation);
     }
 
     private static SinkProfile<FlowPartial> Flows(IServiceProvider provider, MaterializerOptions options, TopicNames topics)
     {
         var database = provider.GetRequiredService<ArchiveDatabase>();
-        return new(new FlowPartialKind(), Feeds(provider, topics.FlowSums), provider.GetRequiredService<SqlFlowStore>(), database.System, "INSERT",
+        return new(new FlowPartialKind(), Feeds(provider, topics.OfFlowsGeneration(options.FlowsGeneration).FlowSums), provider.GetRequiredService<SqlFlowStore>(), database.System, "INSERT",
             options.FlowsGroup, options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(database, cancellation),
-            options.FlowBatchRecords);
+            options.FlowBatchRecords, options.FlowsGeneration);
     }
 
     private static SinkProfile<FramePartial> Frames(IServiceProvider provider, MaterializerOptions options, TopicNames topics)
@@ -67,7 +67,7 @@ public static class SinkRegistration
         var database = provider.GetRequiredService<ArchiveDatabase>();
         return new(new FramePartialKind(), Feeds(provider, topics.FramesProgress), provider.GetRequiredService<SqlFrameStore>(), database.System, "INSERT",
             options.FramesGroup, options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(database, cancellation),
-            options.BatchRecords);
+            options.BatchRecords, Generation: 1);
     }
 
     private static KafkaPartialFeedFactory Feeds(IServiceProvider provider, string topic) =>

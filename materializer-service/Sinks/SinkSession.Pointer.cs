@@ -10,10 +10,10 @@ public sealed partial class SinkSession<T>
     /// <summary>A rebuilt generation is what readers use as soon as it is not behind the one before.</summary>
     private void PointReaders(SinkBatch<T> batch)
     {
-        if (_options.Generation == 1 || _pointed || batch.Progress.All(progress => progress.Generation != _options.Generation)) return;
+        if (_sink.Generation == 1 || _pointed || batch.Progress.All(progress => progress.Generation != _sink.Generation)) return;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_hurry);
         limit.CancelAfter(_sink.WriteTimeout);
-        _pointed = _sink.Store.TryPointAsync(_options.Generation, limit.Token).GetAwaiter().GetResult();
-        if (_pointed) Pointed(_logger, _sink.Name, _options.Generation);
+        _pointed = _sink.Store.TryPointAsync(_sink.Generation, limit.Token).GetAwaiter().GetResult();
+        if (_pointed) Pointed(_logger, _sink.Name, _sink.Generation);
     }
 }

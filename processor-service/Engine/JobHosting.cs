@@ -17,9 +17,11 @@ public static class JobHosting
     /// <param name="builder">The service's builder.</param>
     /// <param name="name">As it stands in <c>Processor:Jobs</c>; nothing is added when it does not.</param>
     /// <param name="job">Makes it.</param>
+    /// <param name="generation">Of the job, where its group and transactional id have it in their names.</param>
     /// <param name="ownedThrough">For a merging job: the topic whose only partition says which instance runs it.</param>
     public static void AddJob(
-        this WebApplicationBuilder builder, string name, Func<IServiceProvider, IJob> job, Func<TopicNames, string>? ownedThrough = null)
+        this WebApplicationBuilder builder, string name, Func<IServiceProvider, IJob> job, Func<IServiceProvider, int>? generation = null,
+        Func<TopicNames, string>? ownedThrough = null)
     {
         if (!ProcessorOptions.Runs(builder.Configuration, name)) return;
         var services = builder.Services;
@@ -32,19 +34,21 @@ public static class JobHosting
         // Kept by the container, which disposes it.
         services.AddKeyedSingleton<IBroker>(name, (provider, _) => new KafkaBroker(
             provider.GetRequiredService<IOptions<KafkaOptions>>().Value,
-            provider.GetRequiredService<IOptions<ProcessorOptions>>().Value.For(name),
+            Options(provider, name, generation),
             provider.GetRequiredKeyedService<EngineStatus>(name),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<KafkaBroker>>(),
             ownedThrough?.Invoke(provider.GetRequiredService<IOptions<KafkaOptions>>().Value.Topics)));
-        services.AddSingleton<IHostedService>(provider => Engine(provider, name, job(provider)));
+        services.AddSingleton<IHostedService>(provider => Engine(provider, name, job(provider), Options(provider, name, generation)));
         services.AddHealthChecks().Add(new HealthCheckRegistration($"{name} engine",
             provider => new EngineHealthCheck(provider.GetRequiredKeyedService<EngineStatus>(name)), HealthStatus.Unhealthy, [HealthEndpoints.Ready]));
     }
 
-    private static NativeEngine Engine(IServiceProvider provider, string name, IJob job)
+    private static ProcessorOptions Options(IServiceProvider provider, string name, Func<IServiceProvider, int>? generation) =>
+        provider.GetRequiredService<IOptions<ProcessorOptions>>().Value.For(name, generation?.Invoke(provider) ?? 1);
+
+    private static NativeEngine Engine(IServiceProvider provider, string name, IJob job, ProcessorOptions options)
     {
-        var options = provider.GetRequiredService<IOptions<ProcessorOptions>>().Value.For(name);
         // What a merging job tells depends on the time of day too while nothing comes in.
         if (job.IsMerging && options.HeartbeatInterval > MergingHeartbeat) options.HeartbeatInterval = MergingHeartbeat;
         return new NativeEngine(

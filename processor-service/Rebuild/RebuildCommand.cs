@@ -6,25 +6,29 @@ using Tally.Shared.Observability;
 namespace Tally.ProcessorService.Rebuild;
 
 /// <summary>
-/// <c>rebuild [settings]</c>: counts the next generation of the hourly analytics from the input topic, beside the running one, and ends once it has
-/// passed it. Settings are those of the service; <c>Processor:Generation</c> is the running one.
+/// <c>rebuild [--job name] [settings]</c>: counts the next generation of a job, the hourly analytics without a name, from its input topic, beside the running one, and ends once it has
+/// passed it. Settings are those of the service; its generation key (<c>Processor:Generation</c>, <c>Flows:Generation</c>) names the running one.
 /// </summary>
 public static class RebuildCommand
 {
     public const string Verb = "rebuild";
 
-    /// <returns>Exit code: 0 once the new generation has come further than the old one in every partition.</returns>
+    /// <returns>Exit code: 0 once the new generation has come further than the old one in every partition, 2 where there is nothing to rebuild.</returns>
     public static Task<int> RunAsync(string[] args) => ServiceRun.RunAsync("processor-service", () =>
     {
-        var builder = WebApplication.CreateSlimBuilder(args);
-        var running = builder.Configuration.GetValue($"{ProcessorOptions.Section}:{nameof(ProcessorOptions.Generation)}", 1);
+        var (job, rest) = Of(args);
+        var builder = WebApplication.CreateSlimBuilder(rest);
+        var start = new RebuildStart(job, builder.Configuration.GetValue(job.GenerationKey, 1) + 1);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
-            [$"{ProcessorOptions.Section}:{nameof(ProcessorOptions.Generation)}"] = (running + 1).ToString(CultureInfo.InvariantCulture),
-            [$"{ProcessorOptions.Section}:{nameof(ProcessorOptions.Jobs)}"] = "analytics",
+            [job.GenerationKey] = start.Generation.ToString(CultureInfo.InvariantCulture),
+            [$"{ProcessorOptions.Section}:{nameof(ProcessorOptions.Jobs)}"] = job.Name,
+            // It ends for good, and whoever counts on gets its partitions at once.
+            [$"{ProcessorOptions.Section}:{nameof(ProcessorOptions.StaticMembership)}"] = "false",
         });
         builder.AddServiceDefaults("processor-service", defaultPort: 8083);
-        // Before the engine: it must find topics and kept hours.
+        builder.Services.AddSingleton(start);
+        // Before the engine: it must find topics and what was kept.
         builder.Services.AddHostedService<RebuildBegin>();
         builder.AddProcessor();
         builder.Services.AddHostedService<RebuildWatch>();
@@ -33,4 +37,13 @@ public static class RebuildCommand
         app.MapPrometheus();
         return app;
     });
+
+    private static (RebuiltJob Job, string[] Settings) Of(string[] args)
+    {
+        if (args is ["--job", var name, .. var settings]) return (RebuiltJob.Named(name), settings);
+        // Not that another job than the one meant is rebuilt.
+        if (Array.Exists(args, arg => arg.StartsWith("--job", StringComparison.Ordinal)))
+            throw new ConfigurationException($"the form is {Verb} --job name [settings]: the name stands behind --job, in front of the settings.");
+        return (RebuiltJob.Named("analytics"), args);
+    }
 }

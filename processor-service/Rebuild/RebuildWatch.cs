@@ -10,7 +10,7 @@ namespace Tally.ProcessorService.Rebuild;
 
 /// <summary>Follows the progress of both generations, says how far the new one is, and ends the process once it has passed the old one everywhere.</summary>
 public sealed partial class RebuildWatch(
-    IOptions<KafkaOptions> kafka, IOptions<ProcessorOptions> options, IHostApplicationLifetime lifetime, TimeProvider clock, ILoggerFactory loggers)
+    RebuildStart start, IOptions<KafkaOptions> kafka, IOptions<ProcessorOptions> options, IHostApplicationLifetime lifetime, TimeProvider clock, ILoggerFactory loggers)
     : DedicatedLoop("rebuild-watch", lifetime, clock, loggers.CreateLogger<RebuildWatch>())
 {
     private static readonly TimeSpan TellEvery = TimeSpan.FromSeconds(5);
@@ -21,11 +21,13 @@ public sealed partial class RebuildWatch(
 
     protected override void Run(CancellationToken stopping)
     {
-        var (names, generation) = (kafka.Value.Topics, options.Value.Generation);
-        using var broker = new KafkaBroker(kafka.Value, options.Value.For("watch"), new EngineStatus(_clock), _clock, loggers.CreateLogger<KafkaBroker>());
-        var partitions = broker.CountPartitions(names.Events) ?? 0;
-        using var before = broker.OpenReplay(names.OfGeneration(generation - 1).Hours, FromTheBeginning(broker, names.OfGeneration(generation - 1).Hours, partitions));
-        using var now = broker.OpenReplay(names.OfGeneration(generation).Hours, FromTheBeginning(broker, names.OfGeneration(generation).Hours, partitions));
+        var (job, generation) = start;
+        var names = kafka.Value.Topics;
+        using var broker = new KafkaBroker(kafka.Value, options.Value.For($"watch-{job.Name}"), new EngineStatus(_clock), _clock, loggers.CreateLogger<KafkaBroker>());
+        var partitions = broker.CountPartitions(job.Input(names)) ?? 0;
+        var (outputBefore, output) = (job.Output(job.OfGeneration(names, generation - 1)), job.Output(job.OfGeneration(names, generation)));
+        using var before = broker.OpenReplay(outputBefore, FromTheBeginning(broker, outputBefore, partitions));
+        using var now = broker.OpenReplay(output, FromTheBeginning(broker, output, partitions));
         var (old, rebuilt) = (new long[partitions], new long[partitions]);
         var (oldEnds, rebuiltEnds) = (new bool[partitions], new bool[partitions]);
         var told = _clock.GetTimestamp();
@@ -36,7 +38,7 @@ public sealed partial class RebuildWatch(
             if (Array.TrueForAll(oldEnds, end => end) && Array.TrueForAll(rebuiltEnds, end => end) && Enumerable.Range(0, partitions).All(p => rebuilt[p] >= old[p]))
             {
                 var offset = rebuilt.Sum();
-                Passed(_logger, generation, generation - 1, offset);
+                Passed(_logger, generation, generation - 1, offset, job.GenerationKey, job.MaterializerKey);
                 _lifetime.StopApplication();
                 return;
             }
@@ -64,7 +66,7 @@ public sealed partial class RebuildWatch(
     private static partial void HowFar(ILogger logger, int generation, long done, long all);
 
     [LoggerMessage(EventId = 3312, Level = LogLevel.Information,
-        Message = "Generation {Generation} has passed generation {Before} at offset {Offset}, summed over the partitions: start the processors with Processor:Generation={Generation}, and the "
-            + "materializers with Materializer:Generation={Generation}, which point the readers to it")]
-    private static partial void Passed(ILogger logger, int generation, int before, long offset);
+        Message = "Generation {Generation} has passed generation {Before} at offset {Offset}, summed over the partitions: start the processors with {Key}={Generation}, and the "
+            + "materializers with {MaterializerKey}={Generation}, which point the readers to it")]
+    private static partial void Passed(ILogger logger, int generation, int before, long offset, string key, string materializerKey);
 }

@@ -33,6 +33,9 @@ public sealed class SqlFlowStore(ArchiveDatabase database) : ISinkStore<FlowPart
                 return Task.CompletedTask;
             }, cancellation);
 
+    public Task<bool> TryPointAsync(int generation, CancellationToken cancellation) =>
+        SqlPointer.TryMoveAsync(database, ArchiveQueries.Flows, generation, cancellation);
+
     private static object[] Row(FlowPartial p) =>
     [
         p.Sum.Generation, p.Hour, p.Name.SrcApp, p.Name.DestApp, p.Name.VpcId, p.Partition, p.Sum.NextOffset, p.Sum.BytesTx, p.Sum.BytesRx,

@@ -1,4 +1,3 @@
-using Dapper;
 using Tally.Shared.Contracts;
 using Tally.Shared.ReadModel;
 
@@ -40,16 +39,6 @@ public sealed class SqlHourStore(ArchiveDatabase database) : ISinkStore<HourPart
             return Task.CompletedTask;
         }, cancellation);
 
-    public Task<bool> TryPointAsync(int generation, CancellationToken cancellation) => database.WriteAsync(async transaction =>
-    {
-        var now = await ArchiveQueries.GenerationAsync(transaction, ArchiveQueries.Analytics).ConfigureAwait(false);
-        if (now >= generation) return true;
-        var old = await ArchiveQueries.ProgressAsync(transaction, ArchiveQueries.Analytics, now).ConfigureAwait(false);
-        var rebuilt = await ArchiveQueries.ProgressAsync(transaction, ArchiveQueries.Analytics, generation).ConfigureAwait(false);
-        if (!rebuilt.Complete || Enumerable.Range(0, old.PartitionCount).Any(p => old[p] is { } was && (rebuilt[p]?.NextOffset ?? -1) < was.NextOffset)) return false;
-        await transaction.Connection!.ExecuteAsync(
-            "INSERT INTO pointer (job, generation) VALUES (@job, @generation) ON CONFLICT (job) DO UPDATE SET generation = excluded.generation",
-            new { job = ArchiveQueries.Analytics, generation }, transaction).ConfigureAwait(false);
-        return true;
-    }, cancellation);
+    public Task<bool> TryPointAsync(int generation, CancellationToken cancellation) =>
+        SqlPointer.TryMoveAsync(database, ArchiveQueries.Analytics, generation, cancellation);
 }

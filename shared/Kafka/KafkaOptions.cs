@@ -36,11 +36,11 @@ public sealed class KafkaOptions
     [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00", ErrorMessage = "Kafka:EventRetention must be from 1 minute to 3650 days.")]
     public TimeSpan EventRetention { get; set; } = TimeSpan.FromDays(7);
 
-    /// <summary>The same Kafka with the topics of a rebuilt generation.</summary>
-    public KafkaOptions OfGeneration(int generation)
+    /// <summary>The same Kafka with other topics.</summary>
+    public KafkaOptions With(TopicNames topics)
     {
         var options = (KafkaOptions)MemberwiseClone();
-        options.Topics = Topics.OfGeneration(generation);
+        options.Topics = topics;
         return options;
     }
 }
@@ -53,10 +53,16 @@ public sealed class TopicNames
     /// </summary>
     public TopicNames OfGeneration(int generation)
     {
-        var names = (TopicNames)MemberwiseClone();
-        if (generation == 1) return names;
-        var ending = string.Create(System.Globalization.CultureInfo.InvariantCulture, $".g{generation}");
+        var (names, ending) = ((TopicNames)MemberwiseClone(), GenerationEnding.Of(generation));
         (names.DeadLetter, names.Changelog, names.Hours, names.Sketches) = (DeadLetter + ending, Changelog + ending, Hours + ending, Sketches + ending);
+        return names;
+    }
+
+    /// <summary>The same for a generation of the flows.</summary>
+    public TopicNames OfFlowsGeneration(int generation)
+    {
+        var (names, ending) = ((TopicNames)MemberwiseClone(), GenerationEnding.Of(generation));
+        (names.FlowSums, names.FlowsDeadLetter) = (FlowSums + ending, FlowsDeadLetter + ending);
         return names;
     }
 

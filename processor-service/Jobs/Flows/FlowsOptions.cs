@@ -14,4 +14,11 @@ public sealed class FlowsOptions
     /// <summary>Bytes of memory for the sums of all partitions, about; beyond it the hours used longest ago rest on disk, in a folder of <c>State:Directory</c> if that is not empty. One sum takes about 180.</summary>
     [Range(1 << 20, 1L << 40, ErrorMessage = "Flows:SumBytes must be from 1048576 to 1099511627776.")]
     public long SumBytes { get; set; } = 256L << 20;
+
+    /// <summary>
+    /// Generation of the flows, 1 to 1,000,000. <c>rebuild --job flows</c> counts the next one under topics, group and transactional ids of its own; once
+    /// readers use that one, it is set here.
+    /// </summary>
+    [Range(1, 1_000_000, ErrorMessage = "Flows:Generation must be from 1 to 1000000.")]
+    public int Generation { get; set; } = 1;
 }

@@ -65,6 +65,41 @@ public sealed class FlowArchiveTests(string system) : EachDatabase(system)
         Assert.That(await archive.ScalarAsync("SELECT COUNT(*) FROM flow_sums"), Is.Zero);
     }
 
+    [Test]
+    public async Task A_rebuilt_generation_is_read_once_it_is_not_behind_in_any_partition_and_an_answer_keeps_to_the_one_it_began_with()
+    {
+        await using var archive = await CreateArchiveAsync();
+        var (store, reader) = (new SqlFlowStore(archive.Database), new SqlFlowArchive(archive.Database));
+        await WriteAsync(Topic, 1, (0, 5), (1, 5));
+        var first = await reader.ReadAsync(1, null, 1, default);
+        await WriteAsync(Topic + ".g2", 2, (0, 7));
+        Assert.That(await store.TryPointAsync(2, default), Is.False, "of partition 1 nothing is known");
+        await WriteAsync(Topic + ".g2", 2, (1, 4));
+        Assert.That(await store.TryPointAsync(2, default), Is.False, "partition 1 is behind");
+        Assert.That((await reader.ReadAsync(1, null, 10, default)).Generation, Is.EqualTo(1));
+        await WriteAsync(Topic + ".g2", 2, (1, 5));
+        Assert.That(await store.TryPointAsync(2, default));
+
+        var (rest, anew) = (await reader.ReadAsync(1, new FlowPosition(first.Generation, first.Rows[^1].Name, first.Rows[^1].Partition), 10, default), await reader.ReadAsync(1, null, 10, default));
+        Assert.Multiple(() =>
+        {
+            Assert.That(rest.Rows.Select(r => (r.Sum.Generation, r.Partition)), Is.EqualTo(new[] { (1, 1) }));
+            Assert.That(anew.Rows.Select(r => (r.Sum.Generation, r.Sum.BytesTx)), Is.EqualTo(new[] { (2, 7L), (2, 5L) }));
+        });
+
+        async Task WriteAsync(string topic, int generation, params (int Partition, long NextOffset)[] parts)
+        {
+            foreach (var (partition, offset) in parts)
+            {
+                var position = (await store.ReadPositionsAsync(topic, [partition], default))[partition];
+                var partial = Partial(1, "a", "x", partition, offset);
+                partial.Sum.Generation = generation;
+                await store.WriteAsync(new SinkBatch<FlowPartial>(topic, [new ReadRange(partition, position, position += 2)], [partial],
+                    [new Progress { Generation = generation, Partition = partition, NextOffset = offset, AsOfMs = 1, PartitionCount = 2 }]), default);
+            }
+        }
+    }
+
     private static async Task<List<FlowPartial>> ReadAllAsync(SqlFlowArchive archive, int size)
     {
         var rows = new List<FlowPartial>();

@@ -29,11 +29,11 @@ internal sealed class RunningSinks : IAsyncDisposable
         options ??= new MaterializerOptions { RedisTimeout = TimeSpan.FromMilliseconds(500), ArchiveInterval = TimeSpan.FromMilliseconds(20) };
         var sinks = new RunningSinks();
         await sinks.AddAsync(options, new SinkProfile<HourPartial>(new HourPartialKind(), feeds, redis, "redis", "EVAL", "redis", TimeSpan.Zero, options.RedisTimeout,
-            _ => Task.CompletedTask, options.BatchRecords, new HoursAhead(TimeSpan.FromHours(2), TimeProvider.System).Refusal));
+            _ => Task.CompletedTask, options.BatchRecords, options.Generation, new HoursAhead(TimeSpan.FromHours(2), TimeProvider.System).Refusal));
         if (archive is null) return sinks;
         var store = new SqlHourStore(archive);
         await sinks.AddAsync(options, new SinkProfile<HourPartial>(new HourPartialKind(), feeds, store, archive.System, "INSERT", "archive",
-            options.ArchiveInterval, options.ArchiveTimeout, store.PrepareAsync, options.BatchRecords));
+            options.ArchiveInterval, options.ArchiveTimeout, store.PrepareAsync, options.BatchRecords, options.Generation));
         return sinks;
     }
 
