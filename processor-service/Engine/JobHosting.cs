@@ -44,8 +44,13 @@ public static class JobHosting
             provider => new EngineHealthCheck(provider.GetRequiredKeyedService<EngineStatus>(name)), HealthStatus.Unhealthy, [HealthEndpoints.Ready]));
     }
 
-    private static ProcessorOptions Options(IServiceProvider provider, string name, Func<IServiceProvider, int>? generation) =>
-        provider.GetRequiredService<IOptions<ProcessorOptions>>().Value.For(name, generation?.Invoke(provider) ?? 1);
+    private static ProcessorOptions Options(IServiceProvider provider, string name, Func<IServiceProvider, int>? generation)
+    {
+        var options = provider.GetRequiredService<IOptions<ProcessorOptions>>().Value.For(name);
+        options.Generation = generation?.Invoke(provider) ?? 1;
+        options.NameByGeneration();
+        return options;
+    }
 
     private static NativeEngine Engine(IServiceProvider provider, string name, IJob job, ProcessorOptions options)
     {

@@ -1,7 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 using Tally.Shared.Hosting;
-using Tally.Shared.Kafka;
 
 namespace Tally.ProcessorService.Engine;
 
@@ -142,7 +141,8 @@ public sealed class ProcessorOptions
     /// <summary>Group and transactional ids of a rebuilt generation are its own, so that it runs beside the one before.</summary>
     public void NameByGeneration()
     {
-        var ending = GenerationEnding.Of(Generation);
+        if (Generation == 1) return;
+        var ending = string.Create(System.Globalization.CultureInfo.InvariantCulture, $".g{Generation}");
         (Group, TransactionalIdPrefix) = (Group + ending, TransactionalIdPrefix + ending);
     }
 
@@ -151,15 +151,17 @@ public sealed class ProcessorOptions
         (settings[$"{Section}:{nameof(Jobs)}"] ?? new ProcessorOptions().Jobs).Split(',').Contains(job);
 
     /// <summary>
-    /// The same for a job beside the hourly analytics: group and transactional id are its own, and carry its name and its own generation.
+    /// The same for a job beside the hourly analytics: group and transactional id are its own, and carry its name. Generations are of the
+    /// hourly analytics alone.
     /// </summary>
-    public ProcessorOptions For(string job, int generation = 1)
+    public ProcessorOptions For(string job)
     {
         var options = (ProcessorOptions)MemberwiseClone();
-        var (ours, its) = (GenerationEnding.Of(Generation), GenerationEnding.Of(generation));
-        options.Generation = generation;
-        options.Group = Named(Without(Group, ours), job) + its;
-        options.TransactionalIdPrefix = Named(Without(TransactionalIdPrefix, ours), job) + its;
+        var ending = string.Create(System.Globalization.CultureInfo.InvariantCulture, $".g{Generation}");
+        if (Generation > 1) (options.Group, options.TransactionalIdPrefix) = (Without(Group, ending), Without(TransactionalIdPrefix, ending));
+        options.Generation = 1;
+        options.Group = Named(options.Group, job);
+        options.TransactionalIdPrefix = Named(options.TransactionalIdPrefix, job);
         return options;
     }
 
