@@ -36,7 +36,7 @@ public sealed class EngineInstance(string bootstrap, string topic, string run, i
         var folder = Directory.CreateTempSubdirectory("tally-processing-bench-");
         try
         {
-            var options = new ProcessorOptions { StaticMembership = false, Group = run, TransactionalIdPrefix = run, Instance = instance };
+            var options = new ProcessorOptions { StaticMembership = false, Fetching = Environment.GetEnvironmentVariable("FETCHING") ?? ProcessorOptions.Direct, Group = run, TransactionalIdPrefix = run, Instance = instance };
             using var store = new StateStore(new StateOptions { Directory = folder.FullName, MemoryBudget = (long)megabytes << 20 }, "bench", new LocalFiles(), new ThreadWorker(), TimeProvider.System, NullLogger.Instance);
             using var broker = new KafkaBroker(Kafka, options, Status, TimeProvider.System, NullLogger<KafkaBroker>.Instance);
             var job = new HourlyAnalyticsJob(Kafka.Topics, new UserHasher(new byte[32]), 1, options.ChunkHashes, store);

@@ -29,6 +29,8 @@ public sealed class KafkaBroker(
     /// <summary>Outlives the sessions, each of which is fenced at most once.</summary>
     private readonly InstanceFencing _fencing = new("Processor:Instance", options.Instance, clock);
 
+    private readonly FetchRoute _route = new(kafka, options);
+
     private IConsumer<Ignore, Ignore>? _probe;
 
     public int? CountPartitions(string topic)
@@ -71,14 +73,14 @@ public sealed class KafkaBroker(
         config.HeartbeatIntervalMs = (int)options.SessionTimeout.TotalMilliseconds / 12;
         config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.Range;
         Tune(config);
-        if (ownedThrough is null) return new KafkaInputLog(config, topic, _fencing, listener, logger);
+        if (ownedThrough is null) return new KafkaInputLog(config, topic, _fencing, listener, _route, logger);
 
         var whole = KafkaClientConfig.Consumer(kafka, ClientId("whole-input"), options.Group);
         Tune(whole);
         return new KafkaWholeInputLog(
-            owner => new KafkaInputLog(config, ownedThrough, _fencing, owner, logger), topic,
+            owner => new KafkaInputLog(config, ownedThrough, _fencing, owner, _route, logger), topic,
             CountPartitions(topic) ?? throw new BrokerAwayException($"Topic {topic} is not there."), listener,
-            from => new KafkaReplayLog(whole, topic, from, logger), clock);
+            from => new KafkaReplayLog(whole, topic, from, _route, logger), clock);
     }
 
     public IRecordLog OpenReplay(string topic, IReadOnlyCollection<PartitionOffset> from)
@@ -90,7 +92,7 @@ public sealed class KafkaBroker(
         FetchOn(config);
         LimitSilence(config);
         Protect(config);
-        return new KafkaReplayLog(config, topic, from, logger);
+        return new KafkaReplayLog(config, topic, from, _route, logger);
     }
 
     public ITransactionLog OpenTransactions(CancellationToken cancellation)

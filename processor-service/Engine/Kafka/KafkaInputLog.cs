@@ -1,11 +1,16 @@
 using System.Runtime.ExceptionServices;
 using Confluent.Kafka;
 using Tally.ProcessorService.Engine.Broker;
+using Tally.ProcessorService.Engine.Kafka.Fetching;
+using Tally.ProcessorService.Engine.Kafka.Wire;
 using Tally.Shared.Kafka;
 
 namespace Tally.ProcessorService.Engine.Kafka;
 
-/// <summary>The group's consumer. Rebalances run inside <see cref="IRecordLog.TryRead"/>, with no record in hand; what a handler throws comes out of it.</summary>
+/// <summary>
+/// The group's consumer. Rebalances run inside <see cref="IRecordLog.TryRead"/>, with no record in hand; what a handler throws comes out of it. Where records come over
+/// connections of our own, the consumer has its partitions without reading them.
+/// </summary>
 public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
 {
     /// <summary>As an offset: the partition is owned but not read.</summary>
@@ -14,8 +19,12 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
     private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan TwinJoinsWithin = TimeSpan.FromSeconds(3);
 
+    private readonly ConsumerConfig _config;
     private readonly string _topic;
     private readonly InstanceFencing _fencing;
+    private readonly FetchRoute _route;
+    private readonly ILogger _logger;
+    private readonly IConsumer<Ignore, Ignore> _consumer;
     private IAssignmentListener? _listener;
     private ExceptionDispatchInfo? _fault;
     private Error? _fatal;
@@ -23,13 +32,10 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
     private bool _closed;
     private bool _replaced;
 
-    public KafkaInputLog(ConsumerConfig config, string topic, InstanceFencing fencing, IAssignmentListener listener, ILogger logger)
-        : base(topic)
+    public KafkaInputLog(ConsumerConfig config, string topic, InstanceFencing fencing, IAssignmentListener listener, FetchRoute route, ILogger logger)
     {
-        _topic = topic;
-        _fencing = fencing;
-        _listener = listener;
-        Consumer = new ConsumerBuilder<Ignore, Ignore>(config)
+        (_config, _topic, _fencing, _listener, _route, _logger) = (config, topic, fencing, listener, route, logger);
+        _consumer = new ConsumerBuilder<Ignore, Ignore>(config)
             .SetLogHandler((_, line) => KafkaClientLog.Take(logger, line))
             .SetErrorHandler((client, error) =>
             {
@@ -37,18 +43,16 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
                 if (error.IsFatal) _fatal = error;
             })
             .SetPartitionsAssignedHandler(Assigned)
-            .SetPartitionsRevokedHandler((_, partitions) => Tell(listener => listener.Revoked(Numbers(partitions))))
+            .SetPartitionsRevokedHandler((_, partitions) => Taken(Numbers(partitions)))
             .SetPartitionsLostHandler((_, partitions) => Tell(listener => listener.Lost(Numbers(partitions))))
             .Build();
-        Begin(config);
-        Consumer.Subscribe(topic);
+        Begin(route.Open(config, topic, logger) as IRecordFetch ?? new LibrdkafkaFetch(_consumer, config, topic));
+        _consumer.Subscribe(topic);
     }
 
-    public IConsumerGroupMetadata Membership => Consumer.ConsumerGroupMetadata;
+    public IConsumerGroupMetadata Membership => _consumer.ConsumerGroupMetadata;
 
     public string Topic => _topic;
-
-    protected override IConsumer<Ignore, Ignore> Consumer { get; }
 
     public IReadOnlyList<long?> Committed(IReadOnlyList<int> partitions) => Committed(_topic, partitions);
 
@@ -58,7 +62,7 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
         try
         {
             // With read_committed the client asks for stable offsets only and waits while a former owner's transaction is open.
-            var found = Consumer.Committed(partitions.Select(p => new TopicPartition(topic, p)), QuestionLimit);
+            var found = _consumer.Committed(partitions.Select(p => new TopicPartition(topic, p)), QuestionLimit);
             var byPartition = found.ToDictionary(offset => offset.Partition.Value, offset => offset.Offset);
             return [.. partitions.Select(p => byPartition[p] is { IsSpecial: false } offset ? offset.Value : (long?)null)];
         }
@@ -68,8 +72,8 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
         }
     }
 
-    public long? LastKnownEnd(int partition) =>
-        Consumer.GetWatermarkOffsets(new TopicPartition(_topic, partition)).High is { IsSpecial: false } end ? end.Value : null;
+    public long? LastKnownEnd(int partition) => Fetch is WireFetch wire ? wire.LastKnownEnd(partition) :
+        _consumer.GetWatermarkOffsets(new TopicPartition(_topic, partition)).High is { IsSpecial: false } end ? end.Value : null;
 
     public void Close()
     {
@@ -91,14 +95,14 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
     {
         _listener = null;
         CloseConsumer();
-        Consumer.Dispose();
+        _consumer.Dispose();
     }
 
     protected override void Serve()
     {
         try
         {
-            base.Serve();
+            ConsumerCalls.Serve(_consumer, isRead: Fetch is LibrdkafkaFetch);
         }
         finally
         {
@@ -117,7 +121,7 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
         {
             try
             {
-                Consumer.Consume(TimeSpan.FromMilliseconds(50));
+                _consumer.Consume(TimeSpan.FromMilliseconds(50));
             }
             catch (ConsumeException)
             {
@@ -135,7 +139,7 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
         EndReading();
         try
         {
-            Consumer.Close();
+            _consumer.Close();
         }
         catch (KafkaException e)
         {
@@ -152,7 +156,7 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
     {
         try
         {
-            Consumer.Consume(TimeSpan.Zero);
+            _consumer.Consume(TimeSpan.Zero);
         }
         catch (KafkaException)
         {
@@ -166,17 +170,45 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
         if (_closed) return [.. partitions.Select(p => new TopicPartitionOffset(p, Offset.End))];
         IReadOnlyList<long>? offsets = null;
         Tell(listener => offsets = listener.Assigned(Numbers(partitions)));
-        Follow(Numbers(partitions));
         // After a fault the session is over; nothing that is read any more is processed.
-        if (offsets is [ReadNothing, ..]) _unread = [.. partitions];
-        return [.. partitions.Select((p, i) => new TopicPartitionOffset(p, offsets is null || offsets[i] == ReadNothing ? Offset.End : new Offset(offsets[i])))];
+        var isRead = offsets is [not ReadNothing, ..];
+        if (Fetch is WireFetch wire) wire.Assign(isRead ? partitions.Select((p, i) => new PartitionOffset(p.Partition.Value, offsets![i])) : []);
+        else if (Fetch is LibrdkafkaFetch librdkafka) librdkafka.Follow(Numbers(partitions));
+        if (isRead && Fetch is LibrdkafkaFetch) return [.. partitions.Select((p, i) => new TopicPartitionOffset(p, offsets![i]))];
+        _unread = [.. partitions];
+        return [.. partitions.Select(p => new TopicPartitionOffset(p, Offset.End))];
+    }
+
+    private void Taken(IReadOnlyList<int> partitions)
+    {
+        Tell(listener => listener.Revoked(partitions));
+        if (Fetch is WireFetch wire) wire.Assign([]);
+    }
+
+    private protected override void GoOnThroughLibrdkafka(WireFetch refused)
+    {
+        _route.Refuse(_topic, refused.Refusal!, _logger);
+        var fetch = new LibrdkafkaFetch(_consumer, _config, _topic);
+        Begin(fetch);
+        fetch.Follow([.. refused.Positions.Select(at => at.Partition)]);
+        if (refused.Positions.Count == 0) return;
+        var positions = refused.Positions.Select(at => new TopicPartitionOffset(_topic, at.Partition, at.Offset)).ToArray();
+        try
+        {
+            foreach (var position in positions) _consumer.Seek(position);
+            _consumer.Resume(positions.Select(at => at.TopicPartition));
+        }
+        catch (KafkaException e)
+        {
+            throw KafkaFaults.OfInput(e.Error, e);
+        }
     }
 
     /// <summary>Only what is assigned can be paused, so it comes after the handler.</summary>
     private void PauseUnread()
     {
         if (_unread.Count == 0) return;
-        Consumer.Pause(_unread);
+        _consumer.Pause(_unread);
         _unread = [];
     }
 

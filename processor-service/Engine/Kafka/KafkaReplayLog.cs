@@ -1,5 +1,7 @@
 using Confluent.Kafka;
 using Tally.ProcessorService.Engine.Broker;
+using Tally.ProcessorService.Engine.Kafka.Fetching;
+using Tally.ProcessorService.Engine.Kafka.Wire;
 using Tally.Shared.Kafka;
 
 namespace Tally.ProcessorService.Engine.Kafka;
@@ -7,27 +9,56 @@ namespace Tally.ProcessorService.Engine.Kafka;
 /// <summary>Committed records of assigned partitions, outside of any group.</summary>
 public sealed class KafkaReplayLog : KafkaRecordLog
 {
+    private readonly ConsumerConfig _config;
     private readonly string _topic;
+    private readonly FetchRoute _route;
+    private readonly ILogger _logger;
+    private IConsumer<Ignore, Ignore>? _consumer;
 
-    public KafkaReplayLog(ConsumerConfig config, string topic, IReadOnlyCollection<PartitionOffset> from, ILogger logger)
-        : base(topic)
+    public KafkaReplayLog(ConsumerConfig config, string topic, IReadOnlyCollection<PartitionOffset> from, FetchRoute route, ILogger logger)
     {
-        _topic = topic;
-        Consumer = new ConsumerBuilder<Ignore, Ignore>(config).LogTo(logger).Build();
-        Begin(config);
-        Follow([.. from.Select(at => at.Partition)]);
-        Consumer.Assign(from.Select(at => new TopicPartitionOffset(topic, at.Partition, at.Offset)));
+        (_config, _topic, _route, _logger) = (config, topic, route, logger);
+        if (route.Open(config, topic, logger) is { } wire)
+        {
+            wire.Assign(from);
+            Begin(wire);
+        }
+        else
+        {
+            Consume(from);
+        }
     }
 
-    protected override IConsumer<Ignore, Ignore> Consumer { get; }
-
     /// <summary>End of the partition as the last fetch told it, or null before the first.</summary>
-    public long? LastKnownEnd(int partition) =>
-        Consumer.GetWatermarkOffsets(new TopicPartition(_topic, partition)).High is { IsSpecial: false } end ? end.Value : null;
+    public long? LastKnownEnd(int partition)
+    {
+        if (_consumer is null) return (Fetch as WireFetch)?.LastKnownEnd(partition);
+        return _consumer.GetWatermarkOffsets(new TopicPartition(_topic, partition)).High is { IsSpecial: false } end ? end.Value : null;
+    }
 
     public override void Dispose()
     {
         EndReading();
-        Consumer.Dispose();
+        _consumer?.Dispose();
+    }
+
+    protected override void Serve()
+    {
+        if (_consumer is not null) ConsumerCalls.Serve(_consumer, isRead: true);
+    }
+
+    private protected override void GoOnThroughLibrdkafka(WireFetch refused)
+    {
+        _route.Refuse(_topic, refused.Refusal!, _logger);
+        Consume(refused.Positions);
+    }
+
+    private void Consume(IReadOnlyCollection<PartitionOffset> from)
+    {
+        _consumer = new ConsumerBuilder<Ignore, Ignore>(_config).LogTo(_logger).Build();
+        var fetch = new LibrdkafkaFetch(_consumer, _config, _topic);
+        Begin(fetch);
+        fetch.Follow([.. from.Select(at => at.Partition)]);
+        _consumer.Assign(from.Select(at => new TopicPartitionOffset(_topic, at.Partition, at.Offset)));
     }
 }

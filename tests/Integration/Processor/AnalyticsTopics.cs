@@ -20,6 +20,9 @@ public sealed class AnalyticsTopics(string bootstrap, int partitions)
 
     public int Poison { get; private set; }
 
+    /// <summary>Of what is written from now on.</summary>
+    public CompressionType Compression { get; set; } = CompressionType.None;
+
     public Task CreateAsync() => TopicCreation.EnsureAsync(Kafka, NullLogger.Instance, CancellationToken.None);
 
     /// <summary>Writes events of several hours with retries under the same id and some poison among them.</summary>
@@ -29,7 +32,9 @@ public sealed class AnalyticsTopics(string bootstrap, int partitions)
     /// <param name="users">From so many, or a tenth of the events.</param>
     public void Produce(Random random, int count, int poison = 0, int? users = null)
     {
-        using var producer = new ProducerBuilder<byte[]?, byte[]?>(KafkaClientConfig.Producer(Kafka, "test")).Build();
+        var config = KafkaClientConfig.Producer(Kafka, "test");
+        config.CompressionType = Compression;
+        using var producer = new ProducerBuilder<byte[]?, byte[]?>(config).Build();
         for (var i = 0; i < count; i++)
         {
             var (user, hour) = ($"user-{random.Next(users ?? (count / 10))}", random.Next(6));

@@ -1,0 +1,56 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Tally.ProcessorService.Engine.Kafka.Wire;
+
+/// <summary>A broker's address as it was given, and the ways to it, tried in turns.</summary>
+internal sealed class Endpoint(string host, int port)
+{
+    private const int DefaultPort = 9092;
+    private const int FirstPauseMs = 50;
+    private const int LongestPauseMs = 1_000;
+
+    private IPAddress[] _addresses = [];
+    private int _tried;
+    private int _pauseMs;
+
+    /// <summary>Not to be tried before, in ms of <see cref="Environment.TickCount64"/>.</summary>
+    public long TryAtMs { get; private set; }
+
+    public bool IsSame(string otherHost, int otherPort) => host == otherHost && port == otherPort;
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{host}:{port}");
+
+    /// <summary>Parses <c>host:port</c>, several separated by commas; a scheme before them is passed over, as librdkafka does.</summary>
+    public static Endpoint[] Parse(string servers) =>
+    [
+        .. servers.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(server =>
+        {
+            var address = server[(server.IndexOf("://", StringComparison.Ordinal) is var scheme and >= 0 ? scheme + 3 : 0)..];
+            var colon = address.LastIndexOf(':');
+            return colon > address.LastIndexOf(']') && int.TryParse(address[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+                ? new Endpoint(address[..colon].Trim('[', ']'), port)
+                : new Endpoint(address.Trim('[', ']'), DefaultPort);
+        }),
+    ];
+
+    /// <summary>Begins to connect to the next of its addresses.</summary>
+    /// <exception cref="SocketException">Nobody listens there, or nobody knows the name.</exception>
+    public BrokerConnection Connect(long limitMs)
+    {
+        if (_tried == _addresses.Length) (_addresses, _tried) = (Dns.GetHostAddresses(host), 0);
+        return new BrokerConnection(new IPEndPoint(_addresses[_tried++], port), limitMs);
+    }
+
+    /// <summary>It answered.</summary>
+    public void Worked() => (_tried, _pauseMs, TryAtMs) = (Math.Max(0, _tried - 1), 0, 0);
+
+    /// <summary>It did not: after all addresses a pause, which grows from 50 ms to a second.</summary>
+    public void Failed(long nowMs)
+    {
+        if (_tried < _addresses.Length) return;
+        _pauseMs = Math.Clamp(_pauseMs * 2, FirstPauseMs, LongestPauseMs);
+        TryAtMs = nowMs + _pauseMs;
+    }
+}

@@ -1,0 +1,89 @@
+namespace Tally.ProcessorService.Engine.Kafka.Wire;
+
+/// <summary>A broker that leads some of the partitions, and what it is asked for.</summary>
+internal sealed class LeaderConnection(int number, Endpoint endpoint, FetchSettings settings, string topic) : IDisposable
+{
+    private const short FetchVersion = 11;
+
+    /// <summary>
+    /// A connection that broke without a word is told by the want of answers alone. Until then no event comes by it, and partitions whose end was reached say that they are up
+    /// to date.
+    /// </summary>
+    private const long SilenceMs = 5_000;
+
+    private readonly RequestWriter _request = new();
+    private readonly List<FetchedPartition> _asked = [];
+    private int _correlation;
+
+    public int Number => number;
+
+    public Endpoint Endpoint => endpoint;
+
+    public BrokerConnection? Connection { get; private set; }
+
+    /// <summary>So long the broker will let the next question wait.</summary>
+    public int ThrottleMs { get; set; }
+
+    /// <returns>The partition as the question asked for it, or null where it did not.</returns>
+    public FetchedPartition? Find(int partition) => _asked.Find(asked => asked.Number == partition);
+
+    /// <summary>Connects and receives as far as that goes now.</summary>
+    /// <returns>True once an answer is there.</returns>
+    public bool TryAdvance(long nowMs)
+    {
+        if (Connection is null)
+        {
+            if (nowMs < endpoint.TryAtMs) return false;
+            Connection = endpoint.Connect(nowMs + SilenceMs);
+        }
+        return Connection.TryAdvance(nowMs);
+    }
+
+    /// <summary>Asks for the partitions, those first that got nothing the last time.</summary>
+    public void Ask(IEnumerable<FetchedPartition> partitions, long nowMs)
+    {
+        _asked.Clear();
+        _asked.AddRange(partitions);
+        if (_asked.Count == 0) return;
+        _request.Begin(ApiKey.Fetch, FetchVersion, ++_correlation, settings.ClientId);
+        const int Consumer = -1, NoSession = 0, NoSessionEpoch = -1, AnyEpoch = -1, UnknownStart = -1;
+        const sbyte ReadCommitted = 1;
+        _request.Int32(Consumer);
+        _request.Int32((int)settings.Wait.TotalMilliseconds);
+        _request.Int32(settings.BytesMin);
+        _request.Int32(settings.BytesMax);
+        _request.Int8(ReadCommitted);
+        _request.Int32(NoSession);
+        _request.Int32(NoSessionEpoch);
+        _request.Int32(1);
+        _request.String(topic);
+        _request.Int32(_asked.Count);
+        foreach (var partition in _asked)
+        {
+            _request.Int32(partition.Number);
+            _request.Int32(AnyEpoch);
+            _request.Int64(partition.Position);
+            _request.Int64(UnknownStart);
+            _request.Int32(settings.PartitionBytesMax);
+        }
+        _request.Int32(0);
+        _request.String("");
+        Connection!.Ask(_request.End(), nowMs + SilenceMs + ThrottleMs + (long)settings.Wait.TotalMilliseconds);
+    }
+
+    /// <returns>The answer, behind its length and number.</returns>
+    /// <exception cref="DamagedAnswerException">It answers something else.</exception>
+    public byte[] Take(byte[] spare, out int length)
+    {
+        var bytes = Connection!.Take(spare, out length);
+        return System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(bytes.AsSpan(4)) == _correlation
+            ? bytes
+            : throw new DamagedAnswerException("it is to another question");
+    }
+
+    public void Dispose()
+    {
+        Connection?.Dispose();
+        Connection = null;
+    }
+}
