@@ -28,8 +28,8 @@ public sealed class FlowTelemetry : IDisposable
             "Bytes of arrays being read or waiting for Kafka.");
     }
 
-    /// <summary>A span only when somebody listens and the request, if there is one, is sampled; otherwise null.</summary>
-    public Activity? StartSend() => !Source.HasListeners() || Activity.Current is { IsAllDataRequested: false }
+    /// <summary>A span when the request is sampled; otherwise null.</summary>
+    public Activity? StartSend() => !Source.HasListeners() || Activity.Current is not { IsAllDataRequested: true }
         ? null
         : Source.StartActivity($"send {_topic}", ActivityKind.Producer, parentContext: default, tags:
         [

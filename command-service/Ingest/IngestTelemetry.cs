@@ -33,10 +33,10 @@ public sealed class IngestTelemetry : IDisposable
             "Events handed to Kafka and not yet confirmed.");
     }
 
-    /// <summary>A span only when somebody listens and the request, if there is one, is sampled; otherwise null.</summary>
+    /// <summary>A span when the request is sampled; otherwise null.</summary>
     public Activity? StartSend()
     {
-        if (!Source.HasListeners() || Activity.Current is { IsAllDataRequested: false }) return null;
+        if (!Source.HasListeners() || Activity.Current is not { IsAllDataRequested: true }) return null;
         return Source.StartActivity(_spanName, ActivityKind.Producer, parentContext: default, tags:
         [
             new(MessagingTags.System, MessagingTags.Kafka),

@@ -30,9 +30,10 @@ public static class ReadingTelemetry
 
     public static void Refilled(string outcome) => RefillsByOutcome.Add(1, new KeyValuePair<string, object?>("tally.outcome", outcome));
 
+    /// <summary>A span when the request that reads is sampled; otherwise null.</summary>
     public static Activity? StartRead(string source, string system)
     {
-        if (!Traces.HasListeners()) return null;
+        if (!Traces.HasListeners() || Activity.Current is not { IsAllDataRequested: true }) return null;
         return Traces.StartActivity($"read {source}", ActivityKind.Client, parentContext: default,
             [new(MessagingTags.DbSystem, system), new(MessagingTags.DbOperation, "read")]);
     }

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using OpenTelemetry;
 using OpenTelemetry.Exporter;
 using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
@@ -71,11 +72,22 @@ public static partial class Telemetry
     private static ResourceBuilder Resource(string service) =>
         ResourceBuilder.CreateDefault().AddService(service, serviceNamespace: "tally").AddEnvironmentVariableDetector();
 
-    private static TracerProviderBuilder Configure(TracerProviderBuilder traces, string service) => traces
-        .SetResourceBuilder(Resource(service))
-        .AddSource(Prefix + "*", "Microsoft.AspNetCore")
-        .AddProcessor(new ProbeSpans())
-        .AddOtlpExporter(options => Direct(options, "TRACES"));
+    private static TracerProviderBuilder Configure(TracerProviderBuilder traces, string service)
+    {
+        var sampler = TraceSampler.FromEnvironment();
+        var options = new OtlpExporterOptions();
+        Direct(options, "TRACES");
+        // As AddOtlpExporter would make it; its own it gives to nobody.
+        var batch = new BatchExportActivityProcessorOptions();
+        var export = new BatchActivityExportProcessor(
+            new OtlpTraceExporter(options), batch.MaxQueueSize, batch.ScheduledDelayMilliseconds, batch.ExporterTimeoutMilliseconds, batch.MaxExportBatchSize);
+        return traces
+            .SetResourceBuilder(Resource(service))
+            .SetSampler(sampler)
+            .AddSource(Prefix + "*")
+            .AddProcessor(new ServerSpans(sampler, export))
+            .AddProcessor(export);
+    }
 
     private static MeterProviderBuilder Configure(MeterProviderBuilder metrics, string service, PrometheusExporter? prometheus)
     {
