@@ -16,11 +16,16 @@ public sealed class HeldEvents(HoldingLimits limits)
     private const int GatherLeast = 4096;
     private const int GatherMost = 1 << 17;
 
+    /// <summary>Events moved for one that is merged: above the first more are gathered, so that they share the moves; below the second fewer.</summary>
+    private const int MovesMost = 16;
+    private const int MovesLeast = 8;
+
     private readonly List<long>[] _gathered = [[], [], []];
     private readonly List<Segment> _segments = [Segment.Empty(long.MinValue)];
     private long _segmentBytes = Segment.Empty(0).Bytes;
     private long _events;
     private long _newest = long.MinValue;
+    private int _gather = GatherLeast;
 
     /// <summary>Events that were older than one that came before them.</summary>
     public long OutOfOrder { get; private set; }
@@ -41,7 +46,12 @@ public sealed class HeldEvents(HoldingLimits limits)
         if (timestamp < _newest) OutOfOrder++;
         else _newest = timestamp;
         _gathered[(int)colour].Add(timestamp);
-        if (Gathered >= GatherLimit()) Settle();
+        if (Gathered < GatherLimit()) return;
+        var gathered = Gathered;
+        var moved = Merge();
+        if (moved > (long)gathered * MovesMost) _gather = Math.Min(_gather * 2, GatherMost);
+        else if (moved < (long)gathered * MovesLeast) _gather = Math.Max(_gather / 2, GatherLeast);
+        Age();
     }
 
     /// <summary>Counts what an earlier process dropped.</summary>
@@ -57,25 +67,36 @@ public sealed class HeldEvents(HoldingLimits limits)
     /// <summary>Merges what was gathered, then drops what no longer fits.</summary>
     public void Settle()
     {
-        if (Gathered > 0)
-        {
-            foreach (var list in _gathered) list.Sort();
-            MergeGathered();
-            foreach (var list in _gathered) list.Clear();
-        }
+        Merge();
         Age();
     }
 
-    // The more is held, the more is gathered, so that merging costs each event the same.
+    // Events in order belong to the newest segment, a few are enough then. Those in no order open every segment: as many are gathered as make that cheap.
     private long GatherLimit()
     {
         var most = Math.Min(GatherMost, Math.Max(GatherLeast, limits.BudgetBytes / 10 / sizeof(long)));
         if (limits.SegmentSets is { } sets) most = Math.Min(most, Math.Max(3, 3L * sets));
-        return Math.Clamp(_events / 16, Math.Min(GatherLeast, most), most);
+        return Math.Min(_gather, most);
     }
 
-    private void MergeGathered()
+    /// <returns>Events in the segments that were opened.</returns>
+    private long Merge()
     {
+        if (Gathered == 0) return 0;
+        foreach (var list in _gathered) list.Sort();
+        var moved = MergeGathered();
+        foreach (var list in _gathered)
+        {
+            list.Clear();
+            // A burst is over.
+            if (list.Capacity > 2 * _gather) list.Capacity = 0;
+        }
+        return moved;
+    }
+
+    private long MergeGathered()
+    {
+        long moved = 0;
         Span<int> at = stackalloc int[3];
         var index = 0;
         while (Least(at) is { } least)
@@ -87,8 +108,10 @@ public sealed class HeldEvents(HoldingLimits limits)
             var blues = Take(2, ref at[2], below);
             _events += reds.Length + greens.Length + blues.Length;
             using var events = new SegmentEvents(_segments[index], reds, greens, blues);
+            moved += events.Count;
             index += Replace(index, events);
         }
+        return moved;
     }
 
     private long? Least(ReadOnlySpan<int> at)
