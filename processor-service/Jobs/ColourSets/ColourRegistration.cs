@@ -16,7 +16,8 @@ public static class ColourRegistration
         var services = builder.Services;
         services.AddValidatedOptions<ColourOptions>(ColourOptions.Section);
         if (!ProcessorOptions.Runs(builder.Configuration, Job)) return;
-        services.AddSingleton<ColourBoard>();
+        services.AddSingleton(provider => new ColourBoard(
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<IOptions<ProcessorOptions>>().Value.SessionTimeout / 2));
         services.AddSingleton(provider => new ColourLoop(
             provider.GetRequiredService<IOptions<KafkaOptions>>().Value,
             provider.GetRequiredService<IOptions<ProcessorOptions>>().Value.For(Job),

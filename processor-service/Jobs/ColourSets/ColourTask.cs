@@ -79,6 +79,7 @@ public sealed class ColourTask : IDisposable
         var shown = false;
         while (mayGoOn())
         {
+            if (shown && !_board.Vouch()) Prove();
             // Waiting holds nobody up who reads.
             if (_events.TryRead(Wait, out var first))
             {
@@ -116,6 +117,14 @@ public sealed class ColourTask : IDisposable
         _changed = true;
         if (_state.Take(record.Partition, record.Offset, record.Value) is { } why)
             _dead.Add(_letters.Write(record, Outcome.DeadLetter(DeadLetterReasons.InvalidColour, why)));
+    }
+
+    /// <summary>Stopped or starved for so long it may have been replaced without having heard of it yet. Then it cannot commit.</summary>
+    private void Prove()
+    {
+        _changed = true;
+        Commit();
+        _board.Vouch(proven: true);
     }
 
     private void Commit()

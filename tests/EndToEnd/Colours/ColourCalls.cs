@@ -13,10 +13,15 @@ internal sealed class ColourCalls(Pipeline pipeline)
     public void Send(params IEnumerable<string> values)
     {
         using var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = pipeline.Bootstrap, LingerMs = 20, QueueBufferingMaxKbytes = 65_536 }).Build();
+        // A topic that is known beforehand is not asked for by a timer of a second.
+        using (var admin = new DependentAdminClientBuilder(producer.Handle).Build()) admin.GetMetadata("events", TimeSpan.FromSeconds(20));
         var n = 0;
         foreach (var value in values) Produce(producer, new TopicPartition("events", n++ % 3), Encoding.UTF8.GetBytes(value));
         Assert.That(producer.Flush(TimeSpan.FromSeconds(60)), Is.Zero);
     }
+
+    /// <summary>Values of committed dead letters.</summary>
+    public List<string> DeadLetters() => [.. DeadLetter.Read(pipeline.Bootstrap, "events.dead-letter").Select(letter => letter.Value)];
 
     /// <param name="what">Is awaited, in words.</param>
     /// <param name="limit">How long.</param>

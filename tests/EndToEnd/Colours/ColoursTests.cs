@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using Confluent.Kafka;
 using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
 
@@ -60,6 +61,8 @@ public sealed class ColoursTests
         _colours.Send([.. Enumerable.Range(0, 90_000).Select(n => $"{"RGB"[n % 3]}_{1_000_000 + n}")]);
         await StatsAsync(s => ColourCalls.Number(s, "valid_sets") == 30_003);
         var before = await SetsAsync("");
+        // Three segments at the least, and every set of them.
+        Assert.That(await SetsAsync("startTime=1000000&endTime=1089999"), Is.EqualTo(Enumerable.Range(0, 30_000).Select(n => (1_000_000L + (3 * n), 1_000_001L + (3 * n), 1_000_002L + (3 * n)))));
         await _pipeline.Processor.KillAsync();
         using (var away = await _pipeline.Http.GetAsync(_pipeline.QueryAt("/events/get-stats")))
             Assert.That((away.StatusCode, away.Headers.RetryAfter?.Delta), Is.EqualTo((HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(1))));
@@ -73,6 +76,28 @@ public sealed class ColoursTests
             Assert.That(stats.GetProperty("segments").GetProperty("retired").GetInt64(), Is.GreaterThanOrEqualTo(2));
         });
         Assert.That(await SetsAsync(""), Is.EqualTo(before));
+    }
+
+    [Test, Order(4)]
+    public async Task An_owner_whose_transactions_another_took_over_gives_the_colours_up_and_begins_anew_with_nothing_lost_or_twice()
+    {
+        const string Lost = "The colours are given up and taken again";
+        var before = _pipeline.Processor.Log.Split(Lost).Length;
+        // What another instance does first when it gets them. This one is not told, so it finds out while it commits.
+        using (var other = new ProducerBuilder<byte[], byte[]>(new ProducerConfig { BootstrapServers = _pipeline.Bootstrap, TransactionalId = "tally-processor-colours-owner" }).Build())
+            other.InitTransactions(TimeSpan.FromSeconds(20));
+        _colours.Send("R_2000000", "G_2000001", "B_2000002", "nonsense too");
+        await Eventually.HoldsAsync("it is fenced", () => Task.FromResult(_pipeline.Processor.Log.Split(Lost).Length > before));
+        var stats = await StatsAsync(s => ColourCalls.Number(s, "events_read") == 90_014);
+        Assert.Multiple(() =>
+        {
+            Assert.That(ColourCalls.Number(stats, "valid_sets"), Is.EqualTo(30_004));
+            Assert.That(ColourCalls.Number(stats, "events_dead_lettered"), Is.EqualTo(2));
+            Assert.That(ColourCalls.Number(stats, "events_aged_out"), Is.Zero);
+        });
+        await Eventually.HoldsAsync("each bad value is one dead letter, what was not committed left none", () =>
+            Task.FromResult(_colours.DeadLetters().Order().SequenceEqual(["nonsense", "nonsense too"])));
+        Assert.That(_pipeline.Processor.Running);
     }
 
     private Task<JsonElement> StatsAsync(Func<JsonElement, bool> holds) => _colours.StatsAsync("the stats are as expected", TimeSpan.FromSeconds(40), holds);
