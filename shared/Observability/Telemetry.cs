@@ -24,6 +24,8 @@ public static partial class Telemetry
     /// <summary>Activity sources and meters of all our services start with this.</summary>
     public const string Prefix = "Tally.";
 
+    private const int CombinationsOfLibraries = 200;
+
     public static bool Enabled(string signal) =>
         Set("OTEL_EXPORTER_OTLP_ENDPOINT") || Set($"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT");
 
@@ -93,6 +95,8 @@ public static partial class Telemetry
     {
         metrics.SetResourceBuilder(Resource(service))
             .AddMeter(Prefix + "*", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime")
+            // Room for each combination of attributes is made beforehand, for 2,000 of them unless told: ours have partitions, those of the libraries a few dozen.
+            .AddView(instrument => instrument.Meter.Name.StartsWith(Prefix, StringComparison.Ordinal) ? null : new MetricStreamConfiguration { CardinalityLimit = CombinationsOfLibraries })
             .SetExemplarFilter(ExemplarFilterType.TraceBased);
         if (prometheus is not null) metrics.AddReader(new BaseExportingMetricReader(prometheus));
         if (Enabled("METRICS")) metrics.AddOtlpExporter(options => Direct(options, "METRICS"));
