@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What one trace in ten costs ingest: two instances of command-service on one broker, one of them sampling 10 % (RATIO) and sending its spans by OTLP, under the same
-# load in turns. The receiver is an endpoint that does nothing, so that no collector's work counts.
+# load in turns, in requests a second and in CPU a request, which swings less. The receiver is an endpoint that does nothing, so that no collector's work counts.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/.." && pwd)
@@ -19,20 +19,26 @@ dotnet "$(bin LocalBroker)" --data "$data/broker" --port 19192 > "$data/broker.l
 dotnet "$(bin EmptyEndpoint)" --urls http://127.0.0.1:18099 > /dev/null & pids+=($!)
 export Kafka__BootstrapServers=127.0.0.1:19192 HashKey__File="$data/key"
 dotnet "$(bin ProcessorService)" create-topics --wait 30 > "$data/topics.log" 2>&1
-Http__Port=18081 dotnet "$(bin CommandService)" > "$data/plain.log" 2>&1 & pids+=($!)
+Http__Port=18081 dotnet "$(bin CommandService)" > "$data/plain.log" 2>&1 & plain=$! pids+=($!)
 Http__Port=18082 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:18099/analytics OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf \
-  OTEL_TRACES_SAMPLER=parentbased_traceidratio OTEL_TRACES_SAMPLER_ARG="$ratio" dotnet "$(bin CommandService)" > "$data/traced.log" 2>&1 & pids+=($!)
+  OTEL_TRACES_SAMPLER=parentbased_traceidratio OTEL_TRACES_SAMPLER_ARG="$ratio" dotnet "$(bin CommandService)" > "$data/traced.log" 2>&1 & traced=$! pids+=($!)
 until_up http://127.0.0.1:18081/health/ready
 until_up http://127.0.0.1:18082/health/ready
 
-rate() { wrk -t 1 -c "$connections" -d "${each}s" -s "$here/post.lua" "http://127.0.0.1:$1" | awk '/Requests\/sec/ { print int($2) } /Non-2xx/ { print "errors: " $0 > "/dev/stderr" }'; }
-rate 18081 > /dev/null
-rate 18082 > /dev/null
+rate() { # PORT PID: requests a second, and microseconds of CPU for each
+  local before
+  before=$(awk '{ print $14 + $15 }' "/proc/$2/stat")
+  wrk -t 1 -c "$connections" -d "${each}s" -s "$here/post.lua" "http://127.0.0.1:$1" > "$data/wrk"
+  awk -v ticks=$(($(awk '{ print $14 + $15 }' "/proc/$2/stat") - before)) '/ requests in/ { n = $1 } /Requests\/sec/ { r = int($2) } /Non-2xx/ { print "errors: " $0 > "/dev/stderr" }
+    END { printf "%d %.2f\n", r, ticks * 10000 / n }' "$data/wrk"
+}
+rate 18081 $plain > /dev/null
+rate 18082 $traced > /dev/null
 for _ in $(seq "$turns"); do
-  rate 18081 >> "$data/plain"
-  rate 18082 >> "$data/traced"
+  rate 18081 $plain >> "$data/plain"
+  rate 18082 $traced >> "$data/traced"
 done
-median() { sort -n "$1" | awk '{ line[NR] = $1 } END { print line[int((NR + 1) / 2)] }'; }
-awk -v p="$(median "$data/plain")" -v t="$(median "$data/traced")" -v r="$ratio" -v n="$connections" \
-  'BEGIN { printf "ingest, %d connections: %d/s without traces, %d/s with %s of them sampled: %.1f %% less\n", n, p, t, r, (1 - t / p) * 100 }'
-echo "each turn: without $(tr '\n' ' ' < "$data/plain")with $(tr '\n' ' ' < "$data/traced")"
+median() { sort -n -k "$2" "$1" | awk -v c="$2" '{ line[NR] = $c } END { print line[int((NR + 1) / 2)] }'; }
+awk -v p="$(median "$data/plain" 1)" -v t="$(median "$data/traced" 1)" -v pc="$(median "$data/plain" 2)" -v tc="$(median "$data/traced" 2)" -v r="$ratio" -v n="$connections" \
+  'BEGIN { printf "ingest, %d connections: %d/s without traces, %d/s with %s of them sampled: %.1f %% less; CPU a request %.2f and %.2f us: %.1f %% more\n", n, p, t, r, (1 - t / p) * 100, pc, tc, (tc / pc - 1) * 100 }'
+echo "each turn: without $(tr '\n' ',' < "$data/plain") with $(tr '\n' ',' < "$data/traced")"
