@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A backlog worked off by Tally, by a plain consumer and by the peers of ../shared/peers, in turns on one broker: bench/processing.sh [EVENTS] [ZIPF] [local|kafka]
-# (TURNS=1, ONLY_OURS=1 leaves the peers out, BUDGET_MB=48 is Tally's State:MemoryBudget in MiB, PARTITIONS=4, INSTANCES=1 processes of Tally that share them,
+# (TURNS=1, ONLY_OURS=1 leaves the peers out, BUDGET_MB=48 is Tally's State:MemoryBudget in MiB, FETCHING=direct or librdkafka, PARTITIONS=4, INSTANCES=1 processes of Tally that share them,
 # such as INSTANCES="1 2 4", RATES="1000 10000 50000" events/s at which freshness is measured after that)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -47,10 +47,12 @@ internal sealed class Endpoint(string host, int port)
     public void Worked() => (_tried, _pauseMs, TryAtMs) = (Math.Max(0, _tried - 1), 0, 0);
 
     /// <summary>It did not: after all addresses a pause, which grows from 50 ms to a second.</summary>
-    public void Failed(long nowMs)
+    /// <returns>False where there is another address to be tried at once.</returns>
+    public bool Failed(long nowMs)
     {
-        if (_tried < _addresses.Length) return;
+        if (_tried < _addresses.Length) return false;
         _pauseMs = Math.Clamp(_pauseMs * 2, FirstPauseMs, LongestPauseMs);
         TryAtMs = nowMs + _pauseMs;
+        return true;
     }
 }

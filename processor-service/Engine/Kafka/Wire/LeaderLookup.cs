@@ -66,8 +66,7 @@ internal sealed class LeaderLookup(FetchSettings settings, string topic) : IDisp
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
-            Fault = $"{_endpoint}: {e.Message}";
-            _endpoint!.Failed(nowMs);
+            if (_endpoint!.Failed(nowMs)) Fault = $"{_endpoint}: {e.Message}";
             Close();
             return false;
         }

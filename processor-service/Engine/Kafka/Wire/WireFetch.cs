@@ -131,9 +131,8 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
 
     private void GiveUp(LeaderConnection leader, Exception fault, long now)
     {
-        Tell($"{leader.Endpoint}: {fault.Message}");
         leader.Dispose();
-        leader.Endpoint.Failed(now);
+        if (leader.Endpoint.Failed(now)) Tell($"{leader.Endpoint}: {fault.Message}");
         // It may be gone for good, and its partitions be elsewhere.
         foreach (var partition in _partitions)
             if (partition.Leader == leader.Number) partition.ForgetLeader(now);
