@@ -2,10 +2,10 @@ namespace Tally.ProcessorService.Jobs.ColourSets;
 
 /// <summary>How much is held and when it ages.</summary>
 /// <param name="BudgetBytes">Memory for events; ageing begins at 80 % of it.</param>
-/// <param name="SegmentEvents">Events of a full segment.</param>
+/// <param name="SegmentEvents">Events of a full segment: laid open, those of one colour are mostly too small for the heap of large objects, which is not compacted.</param>
 /// <param name="SegmentSets">Sets after which the newest segment retires; null leaves that to <paramref name="SegmentEvents"/>.</param>
 /// <param name="RetiredSegments">Retired segments kept; null keeps what memory allows.</param>
-public sealed record HoldingLimits(long BudgetBytes, int SegmentEvents = 32_768, int? SegmentSets = null, int? RetiredSegments = null);
+public sealed record HoldingLimits(long BudgetBytes, int SegmentEvents = 16_384, int? SegmentSets = null, int? RetiredSegments = null);
 
 /// <summary>
 /// Every event that is held, in segments by timestamp. What comes in is gathered and then merged where it belongs, so order of coming matters for
