@@ -86,7 +86,8 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
         // No handler may commit any more. It is closed all the same: destroying a consumer that is still a member of its group hangs in
         // librdkafka 2.0.2.
         _listener = null;
-        if (fenced) ListenWhetherReplaced();
+        // It may have been heard while it closed.
+        if (fenced && !_closed) ListenWhetherReplaced();
         CloseConsumer();
         ThrowIfReplaced();
     }

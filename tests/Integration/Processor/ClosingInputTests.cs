@@ -39,13 +39,27 @@ public sealed class ClosingInputTests
         input.Dispose();
     }
 
+    [Test]
+    public async Task Having_heard_while_it_closes_that_another_has_its_partitions_it_can_still_be_abandoned()
+    {
+        await using var server = await TestBroker.StartAsync();
+        var topics = new AnalyticsTopics(server.BootstrapServers, 2);
+        await topics.CreateAsync();
+        using var broker = new KafkaBroker(topics.Kafka, new ProcessorOptions(), new EngineStatus(TimeProvider.System), TimeProvider.System, NullLogger<KafkaBroker>.Instance);
+        using var input = broker.OpenInput(topics.Kafka.Topics.Events, new Listener { OnRevoked = () => throw new MigratedException("Somebody else has them.") });
+        await Task.Factory.StartNew(() => Eventually.HoldsAsync("an end is told, so it has partitions", () => Task.FromResult(input.TryRead(TimeSpan.FromMilliseconds(100), out _))), TaskCreationOptions.LongRunning).Unwrap();
+
+        Assert.Throws<MigratedException>(input.Close);
+        Assert.DoesNotThrow(() => input.Abandon(fenced: true));
+    }
+
     private sealed class Listener : IAssignmentListener
     {
         public IReadOnlyList<long> Assigned(IReadOnlyList<int> partitions) => [.. partitions.Select(_ => 0L)];
 
-        public void Revoked(IReadOnlyList<int> partitions)
-        {
-        }
+        public Action OnRevoked { get; init; } = () => { };
+
+        public void Revoked(IReadOnlyList<int> partitions) => OnRevoked();
 
         public void Lost(IReadOnlyList<int> partitions)
         {
