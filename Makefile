@@ -103,7 +103,7 @@ chaos-kafka: ## the whole on three brokers of Apache Kafka, six partitions kept 
 own-writes: ## writes read back with Tally-Position over two instances of every service, Redis emptied midway (PAIRS=10000 SEED=n)
 	@PAIRS=$${PAIRS:-10000} HANG_TIMEOUT=15m SUITES=EndToEnd FILTER=OwnWritesTests deploy/test.sh
 
-rebuild: ## count a job anew from what Kafka still holds of its input, and switch to the result (JOB=analytics or flows; local mode)
+rebuild: ## count a job anew from what Kafka still holds of its input, and switch to the result (JOB=analytics, flows or frames; local mode)
 	@JOB=$(JOB) deploy/local/rebuild.sh
 
 bench: ## measure against baselines of the same run (docs/performance.md)

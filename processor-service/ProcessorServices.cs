@@ -46,7 +46,7 @@ public static class ProcessorServices
         builder.AddJob("flows", Flows, provider => Options<FlowsOptions>(provider).Generation);
         builder.AddColours();
         services.AddValidatedOptions<FramesOptions>(FramesOptions.Section);
-        builder.AddJob(FramesJob.JobName, Frames, ownedThrough: topics => topics.UniqueUsers);
+        builder.AddJob(FramesJob.JobName, Frames, provider => Options<FramesOptions>(provider).TopicGeneration, provider => FrameTopics(provider).UniqueUsers);
         // Each engine may take seconds to end when the broker is away.
         services.Configure<HostOptions>(host => host.ServicesStopConcurrently = true);
         return builder;
@@ -80,8 +80,11 @@ public static class ProcessorServices
         return new(Options<KafkaOptions>(provider).Topics.OfFlowsGeneration(flows.Generation), flows, folder, provider.GetRequiredService<TimeProvider>());
     }
 
+    private static TopicNames FrameTopics(IServiceProvider provider) =>
+        Options<KafkaOptions>(provider).Topics.OfFramesGeneration(Options<FramesOptions>(provider).TopicGeneration);
+
     private static FramesJob Frames(IServiceProvider provider) => new(
-        Options<KafkaOptions>(provider).Topics, Options<HashKeyOptions>(provider).CreateHasher(), Options<FramesOptions>(provider),
+        FrameTopics(provider), Options<HashKeyOptions>(provider).CreateHasher(), Options<FramesOptions>(provider),
         Options<ProcessorOptions>(provider).For(FramesJob.JobName), Options<StateOptions>(provider).Directory, provider.GetRequiredService<TimeProvider>());
 
     private static StateStore LocalState(IServiceProvider provider) => new(

@@ -11,6 +11,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build
 for name in $(names | grep -E '^processor(-[0-9]+)?$'); do end "$name"; done
 exec 3< <(exec env Kafka__BootstrapServers="$bootstrap" Kafka__Partitions="$PARTITIONS" HashKey__File="$DATA/hash.key" \
+  Frames__TopicGeneration="$FRAMES_TOPIC_GENERATION" \
   dotnet "$(program ProcessorService)" frames-reset ${FROM:+--from "$FROM"})
 reset=$! code=0
 # Kept as soon as it is said: from then on the processors start with no other number, however the rest ends.

@@ -12,4 +12,4 @@ kafka_of_mode "$given"
 
 mkdir -p "$logs"
 { need_dotnet && "$root/deploy/packages.sh" && build; } < /dev/null >&2
-exec env Kafka__BootstrapServers="$bootstrap" dotnet "$(program ProcessorService)" frames-watch ${ALL:+--all}
+exec env Kafka__BootstrapServers="$bootstrap" Frames__TopicGeneration="$FRAMES_TOPIC_GENERATION" dotnet "$(program ProcessorService)" frames-watch ${ALL:+--all}

@@ -27,7 +27,8 @@ CONFIGURATION=Release
 
 GENERATION=$(cat "$DATA/generation" 2> /dev/null || echo 1)   # of the hourly analytics; make rebuild raises it
 FLOWS_GENERATION=$(cat "$DATA/flows-generation" 2> /dev/null || echo 1)   # make rebuild JOB=flows raises it
-FRAMES_GENERATION=$(cat "$DATA/frames-generation" 2> /dev/null || echo 1)   # make frames-reset raises it
+FRAMES_GENERATION=$(cat "$DATA/frames-generation" 2> /dev/null || echo 1)   # make frames-reset and make rebuild JOB=frames raise it
+FRAMES_TOPIC_GENERATION=$(cat "$DATA/frames-topic-generation" 2> /dev/null || echo 1)   # the last make rebuild JOB=frames
 
 run=$DATA/run
 logs=$DATA/logs

@@ -81,9 +81,10 @@ if [ -n "$BOOTSTRAP" ] || [ "$(cat "$DATA/topics" 2> /dev/null)" != "$topics" ];
 fi
 INSTANCE_SETTING=Processor__Instance instances processor ProcessorService "$PROCESSOR" "$PROCESSOR_PORT" PROCESSOR_PORT HashKey__File="$DATA/hash.key" \
   State__Directory="$DATA/state" Processor__StreamizFolder="$DATA/streamiz" Processor__Generation="$GENERATION" \
-  Flows__Generation="$FLOWS_GENERATION" Frames__Generation="$FRAMES_GENERATION"
+  Flows__Generation="$FLOWS_GENERATION" Frames__Generation="$FRAMES_GENERATION" \
+  Frames__TopicGeneration="$FRAMES_TOPIC_GENERATION"
 INSTANCE_SETTING=Materializer__Instance instances materializer MaterializerService "$MATERIALIZER" "$MATERIALIZER_PORT" MATERIALIZER_PORT "$redis" "$archive" \
-  Materializer__Generation="$GENERATION" Materializer__FlowsGeneration="$FLOWS_GENERATION"
+  Materializer__Generation="$GENERATION" Materializer__FlowsGeneration="$FLOWS_GENERATION" Materializer__FramesGeneration="$FRAMES_TOPIC_GENERATION"
 processors=$(addresses X processor | sed 's/^[^=]*=//' | paste -sd,)
 instances query QueryService "$QUERY" "$QUERY_PORT" QUERY_PORT "$redis" "$archive" Colours__Processors="$processors"
 instances command CommandService "$COMMAND" "$COMMAND_PORT" COMMAND_PORT HashKey__File="$DATA/hash.key"

@@ -48,6 +48,10 @@ public sealed class MaterializerOptions
     [Range(1, 1_000_000, ErrorMessage = "Materializer:FlowsGeneration must be from 1 to 1000000.")]
     public int FlowsGeneration { get; set; } = 1;
 
+    /// <summary>The same for the frames: <c>Frames:TopicGeneration</c> of the processor.</summary>
+    [Range(1, 1_000_000, ErrorMessage = "Materializer:FramesGeneration must be from 1 to 1000000.")]
+    public int FramesGeneration { get; set; } = 1;
+
     /// <summary>Joins the groups under the instance's name, so that a killed instance that comes back takes its partitions at once.</summary>
     public bool StaticMembership { get; set; } = true;
 
@@ -96,7 +100,7 @@ public sealed class MaterializerOptions
     {
         var ending = GenerationEnding.Of(Generation);
         (RedisGroup, ArchiveGroup, SketchesGroup) = (RedisGroup + ending, ArchiveGroup + ending, SketchesGroup + ending);
-        FlowsGroup += GenerationEnding.Of(FlowsGeneration);
+        (FlowsGroup, FramesGroup) = (FlowsGroup + GenerationEnding.Of(FlowsGeneration), FramesGroup + GenerationEnding.Of(FramesGeneration));
     }
 }
 

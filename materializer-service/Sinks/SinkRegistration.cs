@@ -65,9 +65,10 @@ public static class SinkRegistration
     private static SinkProfile<FramePartial> Frames(IServiceProvider provider, MaterializerOptions options, TopicNames topics)
     {
         var database = provider.GetRequiredService<ArchiveDatabase>();
-        return new(new FramePartialKind(), Feeds(provider, topics.FramesProgress), provider.GetRequiredService<SqlFrameStore>(), database.System, "INSERT",
-            options.FramesGroup, options.ArchiveInterval, options.ArchiveTimeout, cancellation => ArchiveMigrations.RunAsync(database, cancellation),
-            options.BatchRecords, Generation: 1);
+        var store = provider.GetRequiredService<SqlFrameStore>();
+        return new(new FramePartialKind(), Feeds(provider, topics.OfFramesGeneration(options.FramesGeneration).FramesProgress), store, database.System, "INSERT",
+            options.FramesGroup, options.ArchiveInterval, options.ArchiveTimeout, cancellation => store.PrepareAsync(options.FramesGeneration, cancellation),
+            options.BatchRecords, options.FramesGeneration);
     }
 
     private static KafkaPartialFeedFactory Feeds(IServiceProvider provider, string topic) =>

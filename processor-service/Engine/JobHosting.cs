@@ -21,7 +21,7 @@ public static class JobHosting
     /// <param name="ownedThrough">For a merging job: the topic whose only partition says which instance runs it.</param>
     public static void AddJob(
         this WebApplicationBuilder builder, string name, Func<IServiceProvider, IJob> job, Func<IServiceProvider, int>? generation = null,
-        Func<TopicNames, string>? ownedThrough = null)
+        Func<IServiceProvider, string>? ownedThrough = null)
     {
         if (!ProcessorOptions.Runs(builder.Configuration, name)) return;
         var services = builder.Services;
@@ -38,16 +38,19 @@ public static class JobHosting
             provider.GetRequiredKeyedService<EngineStatus>(name),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<KafkaBroker>>(),
-            ownedThrough?.Invoke(provider.GetRequiredService<IOptions<KafkaOptions>>().Value.Topics)));
+            ownedThrough?.Invoke(provider)));
         services.AddSingleton<IHostedService>(provider => Engine(provider, name, job(provider), Options(provider, name, generation)));
         services.AddHealthChecks().Add(new HealthCheckRegistration($"{name} engine",
             provider => new EngineHealthCheck(provider.GetRequiredKeyedService<EngineStatus>(name)), HealthStatus.Unhealthy, [HealthEndpoints.Ready]));
     }
 
-    private static ProcessorOptions Options(IServiceProvider provider, string name, Func<IServiceProvider, int>? generation)
+    private static ProcessorOptions Options(IServiceProvider provider, string name, Func<IServiceProvider, int>? generation) =>
+        provider.GetRequiredService<IOptions<ProcessorOptions>>().Value.For(name).Of(generation?.Invoke(provider) ?? 1);
+
+    /// <summary>The options of a job with the names of a generation of it.</summary>
+    public static ProcessorOptions Of(this ProcessorOptions options, int generation)
     {
-        var options = provider.GetRequiredService<IOptions<ProcessorOptions>>().Value.For(name);
-        options.Generation = generation?.Invoke(provider) ?? 1;
+        options.Generation = generation;
         options.NameByGeneration();
         return options;
     }

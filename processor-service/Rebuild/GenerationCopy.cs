@@ -44,12 +44,16 @@ public sealed class GenerationCopy(IBroker broker, ITransactionLog to, TimeProvi
     }
 
     /// <summary>Adds a record to the open transaction, which is committed now and then.</summary>
-    public void Write(string topic, int partition, byte[] key, IMessage value, byte[] type)
+    public void Write(string topic, int partition, byte[] key, IMessage value, byte[] type) =>
+        Write(topic, partition, new OutputRecord(key, value.ToByteArray(), new Confluent.Kafka.Headers { { RecordTypes.Header, type } }));
+
+    /// <summary>The same for a record as it is.</summary>
+    public void Write(string topic, int partition, in OutputRecord record)
     {
         if (_written == RecordsOfTransaction) Commit();
         if (!_isOpen) to.Begin();
         _isOpen = true;
-        to.Write(topic, partition, new OutputRecord(key, value.ToByteArray(), new Confluent.Kafka.Headers { { RecordTypes.Header, type } }));
+        to.Write(topic, partition, record);
         _written++;
     }
 

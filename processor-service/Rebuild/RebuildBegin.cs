@@ -14,7 +14,7 @@ public sealed partial class RebuildBegin(
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        await TopicCreation.EnsureAsync(kafka.Value.With(start.Job.OfGeneration(kafka.Value.Topics, start.Generation)), _logger, cancellationToken).ConfigureAwait(false);
+        await TopicCreation.EnsureAsync(kafka.Value.With(start.Now(kafka.Value.Topics)), _logger, cancellationToken).ConfigureAwait(false);
         await Task.Factory.StartNew(() => Carry(cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
     }
 
@@ -26,7 +26,7 @@ public sealed partial class RebuildBegin(
         using var broker = new KafkaBroker(kafka.Value, options.Value.For($"carry-{job.Name}"), new EngineStatus(clock), clock, loggers.CreateLogger<KafkaBroker>());
         var partitions = broker.CountPartitions(job.Input(topics)) ?? throw new ConfigurationException($"There is no topic {job.Input(topics)}: nothing can be rebuilt from it.");
         using var transactions = broker.OpenTransactions(cancellation);
-        var told = job.Carry(broker, transactions, topics, start.Generation, partitions, clock, cancellation);
+        var told = job.Carry(broker, transactions, start, topics, partitions, clock, cancellation);
         if (told.IsWhole) All(_logger, told.Sentence);
         else Since(_logger, told.Sentence);
     }

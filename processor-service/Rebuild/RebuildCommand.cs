@@ -7,7 +7,7 @@ namespace Tally.ProcessorService.Rebuild;
 
 /// <summary>
 /// <c>rebuild [--job name] [settings]</c>: counts the next generation of a job, the hourly analytics without a name, from its input topic, beside the running one, and ends once it has
-/// passed it. Settings are those of the service; its generation key (<c>Processor:Generation</c>, <c>Flows:Generation</c>) names the running one.
+/// passed it. Settings are those of the service; its generation key (<c>Processor:Generation</c>, <c>Flows:Generation</c>, <c>Frames:Generation</c>) names the running one.
 /// </summary>
 public static class RebuildCommand
 {
@@ -18,10 +18,13 @@ public static class RebuildCommand
     {
         var (job, rest) = Of(args);
         var builder = WebApplication.CreateSlimBuilder(rest);
-        var start = new RebuildStart(job, builder.Configuration.GetValue(job.GenerationKey, 1) + 1);
+        var running = builder.Configuration.GetValue(job.GenerationKey, 1);
+        var start = new RebuildStart(job, running + 1, builder.Configuration.GetValue(job.TopicKey, 1));
+        var generation = start.Generation.ToString(CultureInfo.InvariantCulture);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
-            [job.GenerationKey] = start.Generation.ToString(CultureInfo.InvariantCulture),
+            [job.GenerationKey] = generation,
+            [job.TopicKey] = generation,
             [$"{ProcessorOptions.Section}:{nameof(ProcessorOptions.Jobs)}"] = job.Name,
             // It ends for good, and whoever counts on gets its partitions at once.
             [$"{ProcessorOptions.Section}:{nameof(ProcessorOptions.StaticMembership)}"] = "false",

@@ -21,11 +21,11 @@ public sealed partial class RebuildWatch(
 
     protected override void Run(CancellationToken stopping)
     {
-        var (job, generation) = start;
+        var (job, generation) = (start.Job, start.Generation);
         var names = kafka.Value.Topics;
         using var broker = new KafkaBroker(kafka.Value, options.Value.For($"watch-{job.Name}"), new EngineStatus(_clock), _clock, loggers.CreateLogger<KafkaBroker>());
         var partitions = broker.CountPartitions(job.Input(names)) ?? 0;
-        var (outputBefore, output) = (job.Output(job.OfGeneration(names, generation - 1)), job.Output(job.OfGeneration(names, generation)));
+        var (outputBefore, output) = (job.Output(start.Before(names)), job.Output(start.Now(names)));
         using var before = broker.OpenReplay(outputBefore, FromTheBeginning(broker, outputBefore, partitions));
         using var now = broker.OpenReplay(output, FromTheBeginning(broker, output, partitions));
         var (old, rebuilt) = (new long[partitions], new long[partitions]);
@@ -38,7 +38,7 @@ public sealed partial class RebuildWatch(
             if (Array.TrueForAll(oldEnds, end => end) && Array.TrueForAll(rebuiltEnds, end => end) && Enumerable.Range(0, partitions).All(p => rebuilt[p] >= old[p]))
             {
                 var offset = rebuilt.Sum();
-                Passed(_logger, generation, generation - 1, offset, job.GenerationKey, job.MaterializerKey);
+                Passed(_logger, generation, generation - 1, offset, job.GenerationKey == job.TopicKey ? job.GenerationKey : $"{job.TopicKey}={generation} and {job.GenerationKey}", job.MaterializerKey);
                 _lifetime.StopApplication();
                 return;
             }

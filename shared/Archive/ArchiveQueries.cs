@@ -15,6 +15,16 @@ internal static class ArchiveQueries
     public const string Frames = "frames";
     public const string Sketches = "sketches";
 
+    /// <summary>Its pointer is the generation of the frames that is written and not read yet; there is none else.</summary>
+    public const string FramesUnderWay = "frames-under-way";
+
+    /// <summary>Of the frames readers use the newest one that is not under way: a counting that began again in its place from its first record on.</summary>
+    public static async Task<int> FramesGenerationAsync(DbTransaction transaction) => await transaction.Connection!.ExecuteScalarAsync<int>(
+        """
+        SELECT COALESCE(MAX(generation), 1) FROM progress
+        WHERE job = @job AND generation < COALESCE((SELECT generation FROM pointer WHERE job = @underWay), 9223372036854775807)
+        """, new { job = Frames, underWay = FramesUnderWay }, transaction).ConfigureAwait(false);
+
     public static async Task<int> GenerationAsync(DbTransaction transaction, string job) =>
         await transaction.Connection!.ExecuteScalarAsync<int?>(
             "SELECT generation FROM pointer WHERE job = @job", new { job }, transaction).ConfigureAwait(false) ?? 1;

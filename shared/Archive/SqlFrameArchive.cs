@@ -9,12 +9,10 @@ namespace Tally.Shared.Archive;
 
 /// <summary>
 /// Reads windows of frames from the archive, a page at a time in the order of their starts. What is in a page belongs to one moment. Counting that
-/// began again is a new generation, and the newest one is read from its first record on.
+/// began again is a new generation, and the newest one is read from its first record on; one that a rebuild counts beside it, once it has come as far.
 /// </summary>
 public sealed class SqlFrameArchive(ArchiveDatabase database) : IFrameSource, IProgressRecordSource
 {
-    private const string Newest = "SELECT COALESCE(MAX(generation), 1) FROM progress WHERE job = @job";
-
     private volatile bool _checked;
 
     public string Name => "archive";
@@ -24,7 +22,7 @@ public sealed class SqlFrameArchive(ArchiveDatabase database) : IFrameSource, IP
     /// <exception cref="ArchiveNotReadyException">There is no archive yet, or a newer version wrote it.</exception>
     public Task<FramePage> ReadAsync(string kind, long from, long to, int? generation, int rows, CancellationToken cancellation) => ReadAsync(async transaction =>
     {
-        var of = generation ?? await NewestAsync(transaction).ConfigureAwait(false);
+        var of = generation ?? await ArchiveQueries.FramesGenerationAsync(transaction).ConfigureAwait(false);
         var progress = await ArchiveQueries.ProgressAsync(transaction, ArchiveQueries.Frames, of).ConfigureAwait(false);
         var found = await transaction.Connection!.QueryAsync<WindowRow>(
             """
@@ -37,15 +35,12 @@ public sealed class SqlFrameArchive(ArchiveDatabase database) : IFrameSource, IP
 
     public Task<IReadOnlyList<Progress>> ReadRecordsAsync(CancellationToken cancellation) => ReadAsync<IReadOnlyList<Progress>>(async transaction =>
     {
-        var generation = await NewestAsync(transaction).ConfigureAwait(false);
+        var generation = await ArchiveQueries.FramesGenerationAsync(transaction).ConfigureAwait(false);
         var records = await transaction.Connection!.QueryAsync<string>(
             "SELECT record FROM progress WHERE job = @job AND generation = @generation AND record <> '' ORDER BY partition",
             new { job = ArchiveQueries.Frames, generation }, transaction).ConfigureAwait(false);
         return [.. records.Select(r => JsonParser.Default.Parse<Progress>(r))];
     }, cancellation);
-
-    private static async Task<int> NewestAsync(DbTransaction transaction) =>
-        await transaction.Connection!.ExecuteScalarAsync<int>(Newest, new { job = ArchiveQueries.Frames }, transaction).ConfigureAwait(false);
 
     private Task<T> ReadAsync<T>(Func<DbTransaction, Task<T>> work, CancellationToken cancellation) => database.ReadAsync(async transaction =>
     {

@@ -1,3 +1,4 @@
+using Dapper;
 using Tally.Shared.ReadModel;
 
 namespace Tally.Shared.Archive;
@@ -31,6 +32,34 @@ public sealed class SqlFrameStore(ArchiveDatabase database) : ISinkStore<FramePa
                 statements.Upsert(Windows, NewerWindow, [.. batch.Partials.Select(p => Row(p.Window))]);
                 return Task.CompletedTask;
             }, cancellation);
+
+    /// <summary>Makes the tables, and keeps readers from a rebuilt generation that nothing was written of yet. Harmless to repeat.</summary>
+    /// <param name="generation">That will be written; 1 is read from its first record on.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public async Task PrepareAsync(int generation, CancellationToken cancellation)
+    {
+        await ArchiveMigrations.RunAsync(database, cancellation).ConfigureAwait(false);
+        if (generation == 1) return;
+        await database.WriteAsync(async transaction => await transaction.Connection!.ExecuteAsync(
+            """
+            INSERT INTO pointer (job, generation) SELECT @underWay, @generation WHERE NOT EXISTS (SELECT 1 FROM progress WHERE job = @job AND generation >= @generation)
+            ON CONFLICT (job) DO UPDATE SET generation = excluded.generation
+            """, new { underWay = ArchiveQueries.FramesUnderWay, generation, job = ArchiveQueries.Frames }, transaction).ConfigureAwait(false), cancellation).ConfigureAwait(false);
+    }
+
+    public Task<bool> TryPointAsync(int generation, CancellationToken cancellation) => database.WriteAsync(async transaction =>
+    {
+        var underWay = await transaction.Connection!.ExecuteScalarAsync<int?>(
+            "SELECT generation FROM pointer WHERE job = @job", new { job = ArchiveQueries.FramesUnderWay }, transaction).ConfigureAwait(false);
+        if (underWay != generation) return true;
+        var now = await ArchiveQueries.FramesGenerationAsync(transaction).ConfigureAwait(false);
+        // It may have begun again in its place meanwhile.
+        var newest = await transaction.Connection!.ExecuteScalarAsync<int>(
+            "SELECT COALESCE(MAX(generation), 1) FROM progress WHERE job = @job", new { job = ArchiveQueries.Frames }, transaction).ConfigureAwait(false);
+        if (!await SqlPointer.IsAsFarAsync(transaction, ArchiveQueries.Frames, now, newest).ConfigureAwait(false)) return false;
+        await transaction.Connection!.ExecuteAsync("DELETE FROM pointer WHERE job = @job", new { job = ArchiveQueries.FramesUnderWay }, transaction).ConfigureAwait(false);
+        return true;
+    }, cancellation);
 
     private static object[] Row(Contracts.FrameWindow w) =>
         [w.Generation, w.Kind, w.Start, w.End, w.Version, w.UniqueUsers, w.Frames, (long)w.State, w.StandardError];

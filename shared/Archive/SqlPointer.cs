@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Dapper;
 
 namespace Tally.Shared.Archive;
@@ -15,12 +16,18 @@ internal static class SqlPointer
     {
         var now = await ArchiveQueries.GenerationAsync(transaction, job).ConfigureAwait(false);
         if (now >= generation) return true;
-        var old = await ArchiveQueries.ProgressAsync(transaction, job, now).ConfigureAwait(false);
-        var rebuilt = await ArchiveQueries.ProgressAsync(transaction, job, generation).ConfigureAwait(false);
-        if (!rebuilt.Complete || Enumerable.Range(0, old.PartitionCount).Any(p => old[p] is { } was && (rebuilt[p]?.NextOffset ?? -1) < was.NextOffset)) return false;
+        if (!await IsAsFarAsync(transaction, job, now, generation).ConfigureAwait(false)) return false;
         await transaction.Connection!.ExecuteAsync(
             "INSERT INTO pointer (job, generation) VALUES (@job, @generation) ON CONFLICT (job) DO UPDATE SET generation = excluded.generation",
             new { job, generation }, transaction).ConfigureAwait(false);
         return true;
     }, cancellation);
+
+    /// <returns>True when every partition of a generation has begun, and is not behind that of the one before.</returns>
+    public static async Task<bool> IsAsFarAsync(DbTransaction transaction, string job, int before, int generation)
+    {
+        var old = await ArchiveQueries.ProgressAsync(transaction, job, before).ConfigureAwait(false);
+        var rebuilt = await ArchiveQueries.ProgressAsync(transaction, job, generation).ConfigureAwait(false);
+        return rebuilt.Complete && !Enumerable.Range(0, old.PartitionCount).Any(p => old[p] is { } was && (rebuilt[p]?.NextOffset ?? -1) < was.NextOffset);
+    }
 }

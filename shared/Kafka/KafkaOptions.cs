@@ -66,6 +66,15 @@ public sealed class TopicNames
         return names;
     }
 
+    /// <summary>The same for a rebuilt generation of the frames.</summary>
+    public TopicNames OfFramesGeneration(int generation)
+    {
+        var (names, ending) = ((TopicNames)MemberwiseClone(), GenerationEnding.Of(generation));
+        (names.FramesChangelog, names.FramesProgress, names.FramesDeadLetter, names.UniqueUsers) =
+            (FramesChangelog + ending, FramesProgress + ending, FramesDeadLetter + ending, UniqueUsers + ending);
+        return names;
+    }
+
     private const string Legal = "^[A-Za-z0-9._-]{1,249}$";
     private const string Rule = "must be 1 to 249 letters, digits, dots, dashes or underscores.";
 

@@ -22,6 +22,8 @@ public sealed class FrameWindows(FrameRules rules, int partitions, IWindowFiles 
     private long _takenLate;
     private WindowState[]? _latest;
     private long _latestMinute = -1;
+    private long _keptBefore;
+    private long _keptWatermark;
     private long _uses;
     private long _bytes;
 
@@ -48,8 +50,17 @@ public sealed class FrameWindows(FrameRules rules, int partitions, IWindowFiles 
     /// <summary>Windows that changed since results were taken last.</summary>
     public IReadOnlyList<WindowState> Changed => _changed;
 
+    /// <summary>Windows keep what another generation counted in them.</summary>
+    /// <param name="before">Those that began before this Unix second.</param>
+    /// <param name="watermark">How far event time had come there: of windows that were over by then nothing but their numbers is known.</param>
+    public void Keep(long before, long watermark) => (_keptBefore, _keptWatermark) = (before, watermark);
+
+    /// <param name="partition">It came through.</param>
+    /// <param name="seconds">Its ts.</param>
+    /// <param name="user">Hash of its uid.</param>
+    /// <param name="wasCounted">It is in the kept windows already.</param>
     /// <returns>False for a frame too late even for a correction.</returns>
-    public bool Add(int partition, long seconds, UInt128 user)
+    public bool Add(int partition, long seconds, UInt128 user, bool wasCounted = false)
     {
         var minute = seconds / 60;
         if (minute != _latestMinute || _latest is null)
@@ -61,9 +72,9 @@ public sealed class FrameWindows(FrameRules rules, int partitions, IWindowFiles 
             }
             (_latest, _latestMinute) = (chain, minute);
         }
-        if (IsOver(_latest[0].End)) return TooLate(seconds);
+        if (IsOver(_latest[0].End) || (!wasCounted && WasOver(_latest[0]))) return TooLate(seconds);
         Counted++;
-        Add(_latest, partition, user);
+        Add(_latest, partition, user, wasCounted);
         if (_bytes > rules.SetBytes) MakeRoom();
         return true;
     }
@@ -77,7 +88,8 @@ public sealed class FrameWindows(FrameRules rules, int partitions, IWindowFiles 
         {
             _open.Dequeue();
             state.IsFinal = true;
-            Change(state);
+            // One that only frames already counted were for has nothing to tell.
+            if (state.Frames > 0) Change(state);
             _kept.Enqueue(state, end);
         }
     }
@@ -142,13 +154,15 @@ public sealed class FrameWindows(FrameRules rules, int partitions, IWindowFiles 
         _windows.Clear();
     }
 
-    private void Add(WindowState[] chain, int partition, UInt128 user)
+    private void Add(WindowState[] chain, int partition, UInt128 user, bool wasCounted)
     {
         var isLate = false;
         var known = 0;
         for (var i = 0; i < chain.Length; i++)
         {
             var state = chain[i];
+            var isKept = state.Window.Start < _keptBefore;
+            if (isKept && wasCounted) continue;
             if (state.IsFinal)
             {
                 isLate = state.IsCorrected = true;
@@ -159,8 +173,8 @@ public sealed class FrameWindows(FrameRules rules, int partitions, IWindowFiles 
             var part = state.Part(partition);
             part.Frames++;
             part.IsChanged = true;
-            // Who is in a window is in every longer one that holds it.
-            if ((known & (1 << i)) != 0) continue;
+            // Who is in a window is in every longer one that holds it, if both were counted by one generation.
+            if ((known & (1 << i)) != 0 && !isKept) continue;
             Use(state);
             var before = state.Bytes;
             if (!state.Add(user, rules.ExactUsers)) known |= state.IsSketch ? 0 : Within(i);
@@ -177,6 +191,8 @@ public sealed class FrameWindows(FrameRules rules, int partitions, IWindowFiles 
             if (Window.Of(kind, seconds).End + rules.Lateness <= Watermark) _lateOf[(int)kind]++;
         return false;
     }
+
+    private bool WasOver(WindowState state) => state.Window.Start < _keptBefore && state.End + rules.CorrectionHorizon <= _keptWatermark;
 
     private bool IsOver(long end) => end + rules.CorrectionHorizon <= Watermark;
 

@@ -41,5 +41,5 @@ public sealed class FramesJob(
     private WindowFiles NewFiles() => new(
         stateDirectory.Length == 0
             ? Directory.CreateTempSubdirectory("tally-frames-").FullName
-            : Path.Combine(stateDirectory, $"frames-{processor.Instance}"));
+            : Path.Combine(stateDirectory, $"frames-{processor.Instance}{GenerationEnding.Of(options.TopicGeneration)}"));
 }

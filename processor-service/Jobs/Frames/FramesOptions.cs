@@ -45,6 +45,13 @@ public sealed class FramesOptions
     [Range(1, 1_000_000, ErrorMessage = "Frames:Generation must be from 1 to 1000000.")]
     public int Generation { get; set; } = 1;
 
+    /// <summary>
+    /// Generation whose topics, group and transactional ids are used, 1 to 1,000,000: 1, or that of the last <c>rebuild --job frames</c>. Generations that
+    /// <c>frames-reset</c> began since lie in the same ones.
+    /// </summary>
+    [Range(1, 1_000_000, ErrorMessage = "Frames:TopicGeneration must be from 1 to 1000000.")]
+    public int TopicGeneration { get; set; } = 1;
+
     public FrameRules ToRules() => new()
     {
         Kinds = [.. WindowKinds.All.Where(kind => Windows.Split(',').Contains(kind.Name()))],

@@ -25,6 +25,7 @@ public sealed class FramesTask : IJobTask
     private readonly HeldRecords _held;
     private readonly long[] _lateOf = new long[WindowKinds.All.Length];
     private long _late;
+    private Progress _begun = new();
     private FrameClock? _written;
 
     public FramesTask(int partition, int partitionCount, int generation, int chunkHashes, FrameUnion union, FrameScanner scanner, UserHasher hasher)
@@ -61,6 +62,9 @@ public sealed class FramesTask : IJobTask
 
     public string? Resume(Progress progress)
     {
+        _begun = progress;
+        (_frames.KeptBelow, _frames.KeptHeld) = (progress.KeptBelowOffset, progress.KeptHeldOffsets.ToHashSet());
+        _union.Windows.Keep(progress.KeptBeforeSeconds, progress.KeptWatermarkSeconds);
         foreach (var held in _held.All) _frames.Clock.Hold(HeldRecords.Frame(held));
         _union.Times.Read(_partition, _frames.Clock.Now);
         _late = progress.Counters.TryGetValue(Late, out var late) ? late : 0;
@@ -75,6 +79,9 @@ public sealed class FramesTask : IJobTask
     public void Describe(Progress progress)
     {
         progress.KeyFingerprint = _hasher.Fingerprint;
+        (progress.KeptBelowOffset, progress.RebuiltFromOffset) = (_begun.KeptBelowOffset, _begun.RebuiltFromOffset);
+        (progress.KeptBeforeSeconds, progress.KeptWatermarkSeconds) = (_begun.KeptBeforeSeconds, _begun.KeptWatermarkSeconds);
+        progress.KeptHeldOffsets.Add(_begun.KeptHeldOffsets);
         progress.Counters[Late] = _late;
         if (_isLast) progress.Counters[Results] = _union.ResultsWritten;
         foreach (var kind in _union.Rules.Kinds) progress.Counters[LateIn(kind)] = _lateOf[(int)kind];

@@ -14,6 +14,12 @@ public sealed class PartitionFrames(int partition, FrameRules rules, FrameScanne
 
     public EventClock Clock { get; } = new(rules);
 
+    /// <summary>Frames below this offset are in the windows that a rebuild kept …</summary>
+    public long KeptBelow { get; set; }
+
+    /// <summary>… but for these, which were held aside.</summary>
+    public IReadOnlySet<long> KeptHeld { get; set; } = new HashSet<long>();
+
     /// <summary>What became of frames that were held aside; to be taken out by the caller.</summary>
     public List<(HeldFrame Frame, Outcome Outcome)> Settled { get; } = [];
 
@@ -27,7 +33,7 @@ public sealed class PartitionFrames(int partition, FrameRules rules, FrameScanne
         if (fault != FrameFault.None) return fault.Outcome();
         var user = hasher.HashUser(uid);
         var accepted = Clock.Take(seconds, user, offset, appendedAt);
-        var outcome = accepted ? Count(seconds, user) : Outcome.Deferred;
+        var outcome = accepted ? Count(seconds, user, offset) : Outcome.Deferred;
         Settle();
         // At once, so that which frames are late depends on their order and not on when somebody looked.
         if (times.Read(partition, Clock.Now)) windows.Advance(times.Watermark(idleSeconds: 0));
@@ -44,17 +50,17 @@ public sealed class PartitionFrames(int partition, FrameRules rules, FrameScanne
         times.ReachedEnd(partition);
     }
 
-    private Outcome Count(long seconds, UInt128 user)
+    private Outcome Count(long seconds, UInt128 user, long offset)
     {
         var late = windows.Late;
-        if (!windows.Add(partition, seconds, user)) return TooLate;
+        if (!windows.Add(partition, seconds, user, offset < KeptBelow && !KeptHeld.Contains(offset))) return TooLate;
         return windows.Late == late ? Outcome.Counted : Outcome.Corrected;
     }
 
     private void Settle()
     {
         if (Clock.Released.Count == 0 && Clock.Wild.Count == 0) return;
-        foreach (var frame in Clock.Released) Settled.Add((frame, Count(frame.Seconds, frame.User)));
+        foreach (var frame in Clock.Released) Settled.Add((frame, Count(frame.Seconds, frame.User, frame.Offset)));
         foreach (var frame in Clock.Wild) Settled.Add((frame, Wild));
         Clock.Released.Clear();
         Clock.Wild.Clear();

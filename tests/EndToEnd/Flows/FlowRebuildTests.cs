@@ -65,7 +65,7 @@ public sealed class FlowRebuildTests
     {
         await PostAsync(60, Gone, Mixed);
         await ReadsAsync(Gone, Mixed);
-        await FlowTampering.RemoveAsync(_pipeline.Bootstrap, partition: 1);
+        await FlowTampering.RemoveAsync(_pipeline.Bootstrap, "flows", partition: 1);
         await PostAsync(60, Mixed, Anew);
         await ReadsAsync(Mixed, Anew);
         await _pipeline.Processor.StopAsync(Patience);

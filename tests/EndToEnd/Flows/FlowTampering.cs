@@ -49,11 +49,11 @@ internal static class FlowTampering
         return spoilt;
     }
 
-    /// <summary>Retention takes away what a partition of the flows holds so far.</summary>
-    public static async Task RemoveAsync(string bootstrap, int partition)
+    /// <summary>Retention takes away what a partition holds so far.</summary>
+    public static async Task RemoveAsync(string bootstrap, string topic, int partition)
     {
         using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bootstrap }).Build();
-        var all = new TopicPartitionOffset("flows", partition, Offset.End);
+        var all = new TopicPartitionOffset(topic, partition, Offset.End);
         await admin.DeleteRecordsAsync([all]);
     }
 }

@@ -51,6 +51,31 @@ public sealed class FrameArchiveTests(string system) : EachDatabase(system)
         });
     }
 
+    [Test]
+    public async Task A_rebuilt_generation_is_read_once_it_is_not_behind_and_one_that_began_again_in_its_place_at_once()
+    {
+        await using var archive = await CreateArchiveAsync();
+        var (store, reader) = (new SqlFrameStore(archive.Database), new SqlFrameArchive(archive.Database));
+        await store.PrepareAsync(1, default);
+        await store.WriteAsync(Batch(0, [Window("day", 0, 1, 50)], Progress(1, 100, asOfMs: 900)), default);
+        await store.PrepareAsync(2, default);
+        var rebuilt = Batch(0, [Window("day", 0, 2, 20)], Progress(2, 99, asOfMs: 950)) with { Topic = Topic + ".g2" };
+        await store.WriteAsync(rebuilt, default);
+        Assert.That(await store.TryPointAsync(2, default), Is.False, "one record behind");
+        await store.PrepareAsync(2, default);
+        Assert.That(await UsersAsync(), Is.EqualTo(50));
+        await store.WriteAsync(Batch(1, [Window("day", 0, 2, 51)], Progress(2, 100, asOfMs: 960)) with { Topic = Topic + ".g2" }, default);
+        Assert.That(await UsersAsync(), Is.EqualTo(50), "not before somebody points to it");
+        Assert.That(await store.TryPointAsync(2, default));
+        Assert.That(await UsersAsync(), Is.EqualTo(51));
+        await store.PrepareAsync(2, default);
+        Assert.That(await UsersAsync(), Is.EqualTo(51), "another start changes nothing");
+        await store.WriteAsync(Batch(2, [Window("day", 0, 3, 7)], Progress(3, 5, asOfMs: 970)) with { Topic = Topic + ".g2" }, default);
+        Assert.That(await UsersAsync(), Is.EqualTo(7));
+
+        async Task<long> UsersAsync() => (await ReadAllAsync(reader, "day", 0, 10, 10)).Single().UniqueUsers;
+    }
+
     private static SinkBatch<FramePartial> Batch(long at, IEnumerable<FrameWindow> windows, Progress progress) =>
         new(Topic, [new ReadRange(0, at, at + 1)], [.. windows.Select(w => new FramePartial(0, w))], [progress]);
 

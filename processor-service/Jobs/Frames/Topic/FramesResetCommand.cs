@@ -28,10 +28,13 @@ public static class FramesResetCommand
             builder.Services.AddValidatedOptions<KafkaOptions>(KafkaOptions.Section);
             builder.Services.AddValidatedOptions<HashKeyOptions>(HashKeyOptions.Section);
             builder.Services.AddValidatedOptions<ProcessorOptions>(ProcessorOptions.Section);
+            builder.Services.AddValidatedOptions<FramesOptions>(FramesOptions.Section);
             await using var app = builder.Build();
             var options = app.Services.GetRequiredService<IOptions<ProcessorOptions>>().Value;
+            var kafka = app.Services.GetRequiredService<IOptions<KafkaOptions>>().Value;
+            var ofTopics = app.Services.GetRequiredService<IOptions<FramesOptions>>().Value.TopicGeneration;
             using var reset = new FramesReset(
-                app.Services.GetRequiredService<IOptions<KafkaOptions>>().Value, options.For(FramesJob.JobName),
+                kafka.With(kafka.Topics.OfFramesGeneration(ofTopics)), options.For(FramesJob.JobName).Of(ofTopics),
                 app.Services.GetRequiredService<IOptions<HashKeyOptions>>().Value.CreateHasher(), TimeProvider.System,
                 app.Services.GetRequiredService<ILoggerFactory>());
             // At once: whatever becomes of the rest, processors start with this number only.

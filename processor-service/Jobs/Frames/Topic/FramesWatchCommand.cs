@@ -19,6 +19,7 @@ public static class FramesWatchCommand
             var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], ContentRootPath = AppContext.BaseDirectory });
             builder.Logging.SetMinimumLevel(LogLevel.Error);
             builder.Services.AddValidatedOptions<KafkaOptions>(KafkaOptions.Section);
+            builder.Services.AddValidatedOptions<FramesOptions>(FramesOptions.Section);
             await using var app = builder.Build();
             using var stopping = new CancellationTokenSource();
             Console.CancelKeyPress += (_, pressed) =>
@@ -27,7 +28,8 @@ public static class FramesWatchCommand
                 stopping.Cancel();
             };
             var kafka = app.Services.GetRequiredService<IOptions<KafkaOptions>>().Value;
-            await Task.Factory.StartNew(() => Watch(kafka, args.Length == 1, stopping.Token), stopping.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default)
+            var results = kafka.Topics.OfFramesGeneration(app.Services.GetRequiredService<IOptions<FramesOptions>>().Value.TopicGeneration).UniqueUsers;
+            await Task.Factory.StartNew(() => Watch(kafka, results, args.Length == 1, stopping.Token), stopping.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default)
                 .ConfigureAwait(false);
             return 0;
         }
@@ -42,14 +44,14 @@ public static class FramesWatchCommand
         }
     }
 
-    private static void Watch(KafkaOptions kafka, bool all, CancellationToken stopping)
+    private static void Watch(KafkaOptions kafka, string results, bool all, CancellationToken stopping)
     {
         var config = KafkaClientConfig.Consumer(kafka, "tally-frames-watch", "tally-frames-watch");
         config.EnablePartitionEof = false;
         config.FetchWaitMaxMs = 100;
         config.AutoOffsetReset = all ? AutoOffsetReset.Earliest : AutoOffsetReset.Latest;
         using var consumer = new ConsumerBuilder<Ignore, byte[]?>(config).SetValueDeserializer(Deserializers.ByteArray!).SetLogHandler((_, _) => { }).Build();
-        consumer.Assign(new TopicPartitionOffset(kafka.Topics.UniqueUsers, 0, all ? Offset.Beginning : Offset.End));
+        consumer.Assign(new TopicPartitionOffset(results, 0, all ? Offset.Beginning : Offset.End));
         using var output = Console.OpenStandardOutput();
         while (!stopping.IsCancellationRequested)
         {
