@@ -54,6 +54,43 @@ public sealed class KeptFramesTests
     }
 
     [Test]
+    public void A_frame_that_was_held_aside_and_is_gone_from_the_topic_still_counts_once_time_has_come_to_it()
+    {
+        using var rebuild = new FrameRebuild(new FramesOptions { WildLimit = TimeSpan.FromDays(1) });
+        var (sent, random, twoDays) = (new List<Sent>(), new Random(5), TimeSpan.FromDays(2));
+        Send(rebuild, sent, random, 60);
+        rebuild.Run(1);
+        // Of an even user: what the first generation understood of it is what is left.
+        var ahead = new Sent(0, rebuild.Count(0), rebuild.Now + (long)twoDays.TotalSeconds, 2);
+        sent.Add(ahead);
+        rebuild.Append(ahead.Partition, ahead.Seconds, ahead.User);
+        Send(rebuild, sent, random, 30);
+        rebuild.Run(1);
+        long[] counted = [.. Enumerable.Range(0, FrameRebuild.Partitions).Select(p => (long)rebuild.Count(p))];
+        for (var p = 0; p < counted.Length; p++) rebuild.Broker.RemoveBelow(FrameRebuild.Topics.Frames, p, counted[p]);
+        var before = rebuild.Carry().Before;
+        rebuild.Clock.Advance(twoDays);
+        Send(rebuild, sent, random, 60);
+        rebuild.Run(2, seconds: 3);
+        Assert.That(rebuild.Windows(2), Is.EqualTo(Expected(sent, before, s => s.Offset < counted[s.Partition] && s != ahead)));
+    }
+
+    [Test]
+    public void A_frame_for_a_window_of_which_only_the_numbers_were_kept_is_too_late_but_for_those_already_in_them()
+    {
+        using var windows = new FrameWindows(new FrameRules(), 1, new MemoryWindowFiles(), isWritten: false);
+        windows.Keep(before: 2_000_000, watermark: 700_000);
+        Assert.Multiple(() =>
+        {
+            Assert.That(windows.Add(0, 30, 1), Is.False);
+            Assert.That(windows.Add(0, 30, 1, wasCounted: true));
+            Assert.That(windows.Add(0, 1_000_000, 2));
+        });
+        windows.Advance(4_000_000);
+        Assert.That(windows.TakeResults().Select(result => result.Frames), Is.EqualTo(new[] { 1, 1, 1, 1, 1 }), "none is told that only holds what was counted before");
+    }
+
+    [Test]
     public void Frames_that_are_removed_before_the_new_generation_counted_them_are_refused_with_a_sentence()
     {
         using var rebuild = new FrameRebuild(new FramesOptions());
