@@ -7,8 +7,8 @@ namespace Tally.ProcessorService.Jobs.Frames;
 /// <summary>What the tasks of all partitions share: the windows, how far time has come, and the results.</summary>
 public sealed class FrameUnion : IDisposable
 {
-    /// <summary>Nothing came for so long and nothing is left to be read: what is held aside is decided.</summary>
-    private static readonly TimeSpan RestAfter = TimeSpan.FromSeconds(1);
+    /// <summary>Nothing came for so long and nothing is left to be read: what is held aside is decided, and a first result is there within a second of its frame.</summary>
+    private static readonly TimeSpan RestAfter = TimeSpan.FromMilliseconds(700);
 
     private readonly WindowFiles _files;
     private readonly string _results;
