@@ -57,7 +57,7 @@ chaos-flows: ## a hundred thousand reads of flows beside writers, and a million 
 chaos-colours: ## ten million colours through a processor whose heap may have 64 MB: what was aged out is counted and kept over kill -9 (COLOUR_EVENTS=10000000)
 	@COLOUR_EVENTS=$${COLOUR_EVENTS:-10000000} HANG_TIMEOUT=15m SUITES=EndToEnd FILTER=ColourAgeingTests deploy/test.sh; code=$$?; grep -E '^ *[0-9]+ events in' artifacts/test-logs/EndToEnd.log; exit $$code
 
-chaos-engine: ## processors and brokers killed, frozen, stopped under load (BROKERS=local|kafka|kafka3 EVENTS=2000000 STRIKES=40 SEED=n)
+chaos-engine: ## processors and brokers killed, frozen, stopped under load (BROKERS=local|kafka|kafka3 EVENTS=2000000 STRIKES=40 SEED=n; OLD=folder of another version, built, has two of the four processors run from it)
 	@CHAOS_BROKERS=$${BROKERS:-local} EVENTS=$${EVENTS:-2000000} STRIKES=$${STRIKES:-40} HANG_TIMEOUT=20m SUITES=Integration FILTER=EngineChaosTests deploy/test.sh
 
 chaos-network: ## the engine behind a network that slices, delays, throttles, resets and falls silent (ROUNDS=20 SEED=n)

@@ -42,11 +42,12 @@ public sealed partial class ServiceProcess : IKillable
     public string LogOfThisLife => Log[Math.Max(0, Log.LastIndexOf(Begins, StringComparison.Ordinal))..];
 
     /// <summary>A program of the repository with its own appsettings.json: beside the tests lies that of whichever was built last.</summary>
-    public static ServiceProcess Of(string name, string project, IReadOnlyDictionary<string, string> environment, params string[] arguments)
-    {
-        var dll = BuiltProgram.Dll(project);
-        return new(name, "dotnet", [dll, .. arguments], new Dictionary<string, string>(environment) { ["ASPNETCORE_CONTENTROOT"] = Path.GetDirectoryName(dll)! });
-    }
+    public static ServiceProcess Of(string name, string project, IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
+        Built(name, BuiltProgram.Dll(project), environment, arguments);
+
+    /// <summary>The same of a program that may be of another checkout.</summary>
+    public static ServiceProcess Built(string name, string dll, IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
+        new(name, "dotnet", [dll, .. arguments], new Dictionary<string, string>(environment) { ["ASPNETCORE_CONTENTROOT"] = Path.GetDirectoryName(dll)! });
 
     /// <summary>The same program, not started, with other settings and further arguments.</summary>
     public ServiceProcess With(IReadOnlyDictionary<string, string> settings, params string[] arguments)

@@ -6,6 +6,9 @@ namespace Tally.Tests.Integration.Processor.Chaos;
 /// <summary>processor-service as a process, one of several that share the partitions.</summary>
 public static class ChaosProcessor
 {
+    /// <summary>A checkout of another version that is built: two of the processors are run from it.</summary>
+    private static readonly string? Old = Environment.GetEnvironmentVariable("OLD") is { Length: > 0 } folder ? folder : null;
+
     /// <param name="number">Its name among them.</param>
     /// <param name="kafka">Where the events are.</param>
     /// <param name="folder">For the state of all of them.</param>
@@ -24,6 +27,9 @@ public static class ChaosProcessor
             ["Processor__StaticMembership"] = isStatic ? "true" : "false",
             ["DOTNET_TieredPGO"] = "0",
         };
-        return ServiceProcess.Of($"processor-{number}", "ProcessorService", settings);
+        var dll = BuiltProgram.Dll("ProcessorService");
+        // One of them a static member of the group.
+        if (Old is not null && number is 1 or 2) dll = Path.Combine(Old, Path.GetRelativePath(BuiltProgram.Root, dll));
+        return ServiceProcess.Built($"processor-{number}", dll, settings);
     }
 }
