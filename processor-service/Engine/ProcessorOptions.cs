@@ -161,8 +161,8 @@ public sealed class ProcessorOptions
         (settings[$"{Section}:{nameof(Jobs)}"] ?? new ProcessorOptions().Jobs).Split(',').Contains(job);
 
     /// <summary>
-    /// The same for a job beside the hourly analytics: group and transactional id are its own, and carry its name. Generations are of the
-    /// hourly analytics alone.
+    /// The same for a job beside the hourly analytics: group and transactional id are its own, and carry its name. <see cref="Generation"/> is of
+    /// the hourly analytics; other jobs have one of their own, if any.
     /// </summary>
     public ProcessorOptions For(string job)
     {
