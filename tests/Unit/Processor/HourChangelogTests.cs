@@ -79,6 +79,18 @@ public sealed class HourChangelogTests
         Assert.That(hours.All, Is.Empty);
     }
 
+    [Test]
+    public void Fields_of_a_version_to_come_are_passed_over([Range(1, 5)] int seed)
+    {
+        // Field 2,047, a number, and field 2,046, bytes.
+        byte[] toCome = [0xF8, 0x7F, 1, 0xF2, 0x7F, 2, 9, 9];
+        var (random, hours, restored) = (new Random(seed), new PartitionHours(), new PartitionHours());
+        var changelog = new HourChangelog(1, ChunkHashes);
+        foreach (var hour in CountSome(random, hours))
+            changelog.Write(hours.Get(hour), (_, value) => changelog.Read([.. toCome, .. value, .. toCome], restored));
+        AssertEqual(restored, hours, $"seed {seed}");
+    }
+
     [TestCase(new byte[] { 255, 255, 255 })]
     [TestCase(new byte[] { 66, 3, 1, 2, 3 }, TestName = "users of 3 bytes")]
     public void A_damaged_chunk_is_refused(byte[] value) =>
