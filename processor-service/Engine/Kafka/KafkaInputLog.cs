@@ -29,6 +29,8 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
     private ExceptionDispatchInfo? _fault;
     private Error? _fatal;
     private List<TopicPartition> _unread = [];
+    private List<TopicPartition> _resumed = [];
+    private bool _hasPaused;
     private bool _closed;
     private bool _replaced;
 
@@ -108,7 +110,7 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
         finally
         {
             ThrowFaults();
-            PauseUnread();
+            PauseAndResume();
         }
     }
 
@@ -175,7 +177,11 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
         var isRead = offsets is [not ReadNothing, ..];
         if (Fetch is WireFetch wire) wire.Assign(isRead ? partitions.Select((p, i) => new PartitionOffset(p.Partition.Value, offsets![i])) : []);
         else if (Fetch is LibrdkafkaFetch librdkafka) librdkafka.Follow(Numbers(partitions));
-        if (isRead && Fetch is LibrdkafkaFetch) return [.. partitions.Select((p, i) => new TopicPartitionOffset(p, offsets![i]))];
+        if (isRead && Fetch is LibrdkafkaFetch)
+        {
+            if (_hasPaused) _resumed = [.. partitions];
+            return [.. partitions.Select((p, i) => new TopicPartitionOffset(p, offsets![i]))];
+        }
         _unread = [.. partitions];
         return [.. partitions.Select(p => new TopicPartitionOffset(p, Offset.End))];
     }
@@ -183,6 +189,7 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
     private void Taken(IReadOnlyList<int> partitions)
     {
         Tell(listener => listener.Revoked(partitions));
+        (_unread, _resumed) = ([], []);
         if (Fetch is WireFetch wire) wire.Assign([]);
     }
 
@@ -205,12 +212,21 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
         }
     }
 
-    /// <summary>Only what is assigned can be paused, so it comes after the handler.</summary>
-    private void PauseUnread()
+    /// <summary>Only what is assigned can be paused, so it comes after the handler. What was paused once stays so in later assignments.</summary>
+    private void PauseAndResume()
     {
-        if (_unread.Count == 0) return;
-        _consumer.Pause(_unread);
-        _unread = [];
+        if (_unread.Count + _resumed.Count == 0) return;
+        try
+        {
+            if (_unread.Count > 0) _consumer.Pause(_unread);
+            if (_resumed.Count > 0) _consumer.Resume(_resumed);
+        }
+        catch (KafkaException e)
+        {
+            throw KafkaFaults.OfInput(e.Error, e);
+        }
+        _hasPaused |= _unread.Count > 0;
+        (_unread, _resumed) = ([], []);
     }
 
     private void Tell(Action<IAssignmentListener> tell)

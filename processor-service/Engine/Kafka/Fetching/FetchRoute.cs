@@ -11,7 +11,7 @@ namespace Tally.ProcessorService.Engine.Kafka.Fetching;
 public sealed partial class FetchRoute
 {
     private const int AnswerBytesMax = 1 << 20;
-    private static readonly string[] OfLibrdkafka = ["security.", "sasl.", "ssl.", "enable.ssl.", "enable.sasl.", "socket.", "broker.", "fetch.", "receive.", "check.crcs", "client.rack"];
+    private static readonly string[] OfLibrdkafka = ["security.", "sasl.", "ssl.", "enable.ssl.", "enable.sasl.", "socket.", "broker.", "fetch.", "receive.", "metadata.", "check.crcs", "client.rack"];
 
     private readonly bool _direct;
     private readonly ConcurrentDictionary<string, bool> _refused = [];

@@ -3,10 +3,14 @@ using System.Buffers.Binary;
 namespace Tally.ProcessorService.Engine.Kafka.Wire;
 
 /// <summary>Head of a record batch (KIP-98).</summary>
-/// <param name="data">At least <see cref="Bytes"/> long.</param>
+/// <param name="data">At least <see cref="Bytes"/> long, or <see cref="BytesToMagic"/> for <see cref="Magic"/> and <see cref="Size"/> alone.</param>
 internal readonly ref struct BatchHead(ReadOnlySpan<byte> data)
 {
     public const int Bytes = 61;
+
+    /// <summary>What every format begins with.</summary>
+    public const int BytesToMagic = 17;
+
     private const int BytesBeforeLength = 12;
 
     private readonly ReadOnlySpan<byte> _data = data;

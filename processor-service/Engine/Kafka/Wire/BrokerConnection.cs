@@ -11,6 +11,7 @@ internal sealed class BrokerConnection : IDisposable
     private const int AnswerBytesMax = 100_000_000;
 
     private const int FirstBytes = 256 << 10;
+    private const long SilenceMs = 5_000;
 
     private byte[] _answer = [];
     private int _received;
@@ -74,7 +75,7 @@ internal sealed class BrokerConnection : IDisposable
         }
         if (!IsAsked) return false;
         Send();
-        if (Receive()) return true;
+        if (Receive(nowMs)) return true;
         if (nowMs >= _limitMs) throw new IOException("It did not answer in time.");
         return false;
     }
@@ -99,7 +100,7 @@ internal sealed class BrokerConnection : IDisposable
         _unsent = _unsent[sent..];
     }
 
-    private bool Receive()
+    private bool Receive(long nowMs)
     {
         while (true)
         {
@@ -112,6 +113,8 @@ internal sealed class BrokerConnection : IDisposable
             if (error != SocketError.Success) throw new SocketException((int)error);
             if (received == 0) throw new IOException("The broker closed it.");
             _received += received;
+            // A long answer may take long, as long as it comes.
+            _limitMs = Math.Max(_limitMs, nowMs + SilenceMs);
             if (whole < 0 && _received >= 4 && _received > 4 + Length()) throw new DamagedAnswerException("more came than was asked for");
         }
     }

@@ -37,10 +37,19 @@ internal sealed class Endpoint(string host, int port)
 
     /// <summary>Begins to connect to the next of its addresses.</summary>
     /// <exception cref="SocketException">Nobody listens there, or nobody knows the name.</exception>
+    /// <exception cref="IOException">It is no address.</exception>
     public BrokerConnection Connect(long limitMs)
     {
-        if (_tried == _addresses.Length) (_addresses, _tried) = (Dns.GetHostAddresses(host), 0);
-        return new BrokerConnection(new IPEndPoint(_addresses[_tried++], port), limitMs);
+        try
+        {
+            if (_tried == _addresses.Length) (_addresses, _tried) = (Dns.GetHostAddresses(host), 0);
+            if (_addresses.Length == 0) throw new IOException("Its name has no address.");
+            return new BrokerConnection(new IPEndPoint(_addresses[_tried++], port), limitMs);
+        }
+        catch (ArgumentException e)
+        {
+            throw new IOException($"It is no address: {e.Message}", e);
+        }
     }
 
     /// <summary>It answered.</summary>

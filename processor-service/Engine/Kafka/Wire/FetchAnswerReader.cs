@@ -51,10 +51,10 @@ internal ref struct FetchAnswerReader
         _answer.Int64();
         var abortedAt = aborted.AbortedCount;
         for (var left = _answer.Count(); left > 0; left--) aborted.Add(new FetchedAnswer.AbortedTransaction(_answer.Int64(), _answer.Int64()));
-        _answer.Int32();
+        var preferredReplica = _answer.Int32();
         var bytes = _answer.SkipBytes();
         var end = BehindLength + _answer.Position;
-        head = Batches(end - bytes, end) with
+        head = (preferredReplica == -1 ? Batches(end - bytes, end) : new Head { At = end, End = end, Next = -1, Unreadable = "a follower that it is to be read from" }) with
         {
             Partition = partition,
             Error = error,
@@ -70,13 +70,15 @@ internal ref struct FetchAnswerReader
     private readonly Head Batches(int begin, int end)
     {
         var (at, next) = (begin, -1L);
-        while (end - at >= BatchHead.Bytes)
+        while (end - at >= BatchHead.BytesToMagic)
         {
             var batch = new BatchHead(_bytes.AsSpan(at));
             var unreadable = batch.Magic != 2 ? $"records in format {batch.Magic}" : batch.IsCompressed ? "compressed records" : null;
             if (unreadable is not null) return new Head { At = at, End = at, Next = next, Unreadable = unreadable };
+            if (end - at < BatchHead.Bytes) break;
             if (batch.Size < BatchHead.Bytes) throw new DamagedAnswerException($"a batch claims {batch.Size} bytes");
             if (batch.Size > end - at) break;
+            if (batch.BaseOffset < 0 || batch.LastOffset < batch.BaseOffset) throw new DamagedAnswerException($"a batch has offsets from {batch.BaseOffset} to {batch.LastOffset}");
             if (batch.LastOffset < next) throw new DamagedAnswerException($"offset {batch.LastOffset} comes behind offset {next}");
             next = batch.LastOffset + 1;
             at += batch.Size;

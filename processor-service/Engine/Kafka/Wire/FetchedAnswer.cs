@@ -22,6 +22,7 @@ internal sealed class FetchedAnswer
     private int _records;
     private int _recordAt;
     private long _baseOffset;
+    private long _lastOffset;
     private long _baseTimestamp;
     private bool _appendTime;
 
@@ -92,10 +93,11 @@ internal sealed class FetchedAnswer
         var end = bytes.Position + length;
         if (length < 0 || (uint)end > (uint)_at) throw new DamagedAnswerException("a record ends behind its batch");
         _recordAt = end;
-        _records--;
+        if (--_records == 0 && end != _at) throw new DamagedAnswerException("a batch has other records than it says");
         bytes.Skip(1);
         var timestamp = bytes.VarLong();
         var offset = _baseOffset + bytes.VarInt();
+        if (offset < _baseOffset || offset > _lastOffset) throw new DamagedAnswerException("a record lies outside of its batch");
         if (offset < _piece.From)
         {
             record = default;
@@ -128,6 +130,8 @@ internal sealed class FetchedAnswer
         if (head.IsTransactional && IsAborted(head)) return;
         if (head.IsControl) return;
         _records = head.Count;
+        _lastOffset = head.LastOffset;
+        if (_records < 0 || (_records == 0 && _recordAt != _at)) throw new DamagedAnswerException("a batch has other records than it says");
         _appendTime = head.HasAppendTime;
         _baseTimestamp = _appendTime ? head.MaxTimestamp : head.BaseTimestamp;
     }
@@ -137,7 +141,8 @@ internal sealed class FetchedAnswer
     {
         for (; _nextAborted < _piece.AbortedEnd && _aborted[_nextAborted].FirstOffset <= head.LastOffset; _nextAborted++) _abortedProducers.Add(_aborted[_nextAborted].ProducerId);
         if (!head.IsControl) return _abortedProducers.Contains(head.ProducerId);
-        if (IsAbortMarker()) _abortedProducers.Remove(head.ProducerId);
+        // Compaction leaves the heads of some markers alone.
+        if (head.Count > 0 && IsAbortMarker()) _abortedProducers.Remove(head.ProducerId);
         return true;
     }
 

@@ -11,15 +11,24 @@ internal sealed class LeaderConnection(int number, Endpoint endpoint, FetchSetti
     /// </summary>
     private const long SilenceMs = 5_000;
 
+    /// <summary>Between two looks of the reader while nothing comes.</summary>
+    private const long LoopMs = 25;
+
     private readonly RequestWriter _request = new();
     private readonly List<FetchedPartition> _asked = [];
     private int _correlation;
+    private long _askedAtMs;
 
     public int Number => number;
 
     public Endpoint Endpoint => endpoint;
 
     public BrokerConnection? Connection { get; private set; }
+
+    /// <summary>
+    /// From then on, in ms of <see cref="Environment.TickCount64"/>, no answer means that there is nothing: the question before may have been answered long before its answer was taken.
+    /// </summary>
+    public long UpToDateAtMs { get; private set; }
 
     /// <summary>So long the broker will let the next question wait.</summary>
     public int ThrottleMs { get; set; }
@@ -45,6 +54,9 @@ internal sealed class LeaderConnection(int number, Endpoint endpoint, FetchSetti
         _asked.Clear();
         _asked.AddRange(partitions);
         if (_asked.Count == 0) return;
+        var wait = (long)settings.Wait.TotalMilliseconds;
+        if (nowMs - _askedAtMs > (2 * wait) + LoopMs) UpToDateAtMs = nowMs + wait;
+        _askedAtMs = nowMs;
         _request.Begin(ApiKey.Fetch, FetchVersion, ++_correlation, settings.ClientId);
         const int Consumer = -1, NoSession = 0, NoSessionEpoch = -1, AnyEpoch = -1, UnknownStart = -1;
         const sbyte ReadCommitted = 1;
@@ -68,7 +80,7 @@ internal sealed class LeaderConnection(int number, Endpoint endpoint, FetchSetti
         }
         _request.Int32(0);
         _request.String("");
-        Connection!.Ask(_request.End(), nowMs + SilenceMs + ThrottleMs + (long)settings.Wait.TotalMilliseconds);
+        Connection!.Ask(_request.End(), nowMs + SilenceMs + ThrottleMs + wait);
     }
 
     /// <returns>The answer, behind its length and number.</returns>

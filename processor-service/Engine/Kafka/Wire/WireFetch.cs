@@ -17,6 +17,9 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
     /// </summary>
     private const int BytesBetweenLooks = 64 << 10;
 
+    /// <summary>Answers in a row that cannot be read: then the session says so.</summary>
+    private const int DamagedMax = 5;
+
     /// <summary>An answer of one large record is not kept for the next ones.</summary>
     private const int KeptBytesMax = 4 << 20;
 
@@ -24,6 +27,7 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
     private readonly List<LeaderConnection> _leaders = [];
     private readonly List<FetchedPartition> _partitions = [];
     private readonly FetchedAnswer _answer = new();
+    private readonly List<FetchAnswerReader.Head> _heads = [];
     private readonly List<Socket> _readable = [];
     private readonly List<Socket> _writable = [];
     private readonly ManualResetEvent _never = new(false);
@@ -32,6 +36,7 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
     private string? _unreadable;
     private bool _toldFault;
     private int _turn;
+    private int _damaged;
 
     /// <inheritdoc/>
     public string? Refusal { get; private set; }
@@ -43,9 +48,12 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
     public void Assign(IEnumerable<PartitionOffset> from)
     {
         _partitions.Clear();
-        _partitions.AddRange(from.Select(at => new FetchedPartition(at.Partition, at.Offset) { Leader = _lookup.Leader(at.Partition) }));
+        _partitions.AddRange(from.Select(at => new FetchedPartition(at.Partition, at.Offset) { Leader = KnownLeader(at.Partition) }));
         _spare = _answer.Begin(_spare);
     }
+
+    /// <summary>Where there is no connection to the leader yet, it is asked for.</summary>
+    private int? KnownLeader(int partition) => _leaders.Exists(leader => leader.Number == _lookup.Leader(partition)) ? _lookup.Leader(partition) : null;
 
     /// <summary>End of the partition as the last answer told it, or null before the first.</summary>
     public long? LastKnownEnd(int partition) => _partitions.Find(p => p.Number == partition)?.End;
@@ -75,8 +83,10 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
         {
             if (Refusal is not null) return false;
             if (TryAdvance(now)) return true;
-            if (now >= until) return false;
-            WaitForSockets((int)(until - now));
+            // That nothing came has to hold for now, and not for when a question was asked before the reader was away for a while.
+            var holds = Math.Max(until, _leaders.Count == 0 ? 0 : _leaders.Max(leader => leader.UpToDateAtMs));
+            if (now >= holds) return false;
+            WaitForSockets((int)(holds - now));
             now = Environment.TickCount64;
         }
     }
@@ -131,6 +141,7 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
 
     private void GiveUp(LeaderConnection leader, Exception fault, long now)
     {
+        if (fault is DamagedAnswerException && ++_damaged == DamagedMax) throw new CorruptedException($"Fetching {topic} from {leader.Endpoint}: {fault.Message}", fault);
         leader.Dispose();
         if (leader.Endpoint.Failed(now)) Tell($"{leader.Endpoint}: {fault.Message}");
         // It may be gone for good, and its partitions be elsewhere.
@@ -141,7 +152,16 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
     private bool TryAdvance(LeaderConnection leader, long now)
     {
         var any = leader.TryAdvance(now) && Read(leader, now);
-        if (_unreadable is null && leader.Connection is { IsFree: true }) Ask(leader, now);
+        if (_unreadable is not null || leader.Connection is not { IsFree: true }) return any;
+        try
+        {
+            Ask(leader, now);
+        }
+        catch (Exception e) when (e is IOException or SocketException)
+        {
+            // What was read is handed out all the same.
+            GiveUp(leader, e, now);
+        }
         return any;
     }
 
@@ -150,7 +170,7 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
         if (_partitions.TrueForAll(partition => partition.Leader is not null)) return;
         if (_lookup.TryAdvance(now))
         {
-            foreach (var partition in _partitions) partition.Leader ??= _lookup.Leader(partition.Number);
+            foreach (var partition in _partitions) partition.Leader = _lookup.Leader(partition.Number);
             Follow([.. _partitions.Select(partition => partition.Leader).OfType<int>().Distinct()]);
         }
         if (_lookup.Fault is { } fault) Tell(fault);
@@ -179,16 +199,18 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
         _spare = [];
         var before = _answer.Begin(bytes);
         if (before.Length <= KeptBytesMax) _spare = before;
-        leader.Endpoint.Worked();
-        _toldFault = false;
         var answer = new FetchAnswerReader(bytes, length);
         leader.ThrottleMs = answer.ThrottleMs;
+        _heads.Clear();
+        // All of them before the first is taken: what is taken must be handed out.
+        while (answer.TryNext(_answer, out var head)) _heads.Add(head);
+        leader.Endpoint.Worked();
+        (_toldFault, _damaged) = (false, 0);
         var any = false;
-        while (answer.TryNext(_answer, out var head))
+        foreach (var head in _heads)
         {
             // What was asked for before an assignment may be of no interest now, or of another place.
-            if (leader.Find(head.Partition) is not { } partition || !_partitions.Contains(partition)) continue;
-            any |= Take(partition, head, now);
+            if (leader.Find(head.Partition) is { } partition && _partitions.Contains(partition)) any |= Take(partition, head, now);
         }
         return any;
     }
@@ -208,7 +230,8 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
         }
         partition.End = head.HighWatermark;
         var next = Math.Max(partition.Position, head.Next);
-        var tellsEnd = next >= head.LastStable && partition.ToldEnd != next;
+        // A new leader may know of less than the one before told.
+        var tellsEnd = next == head.LastStable && partition.ToldEnd != next;
         if (head.End == head.At && !tellsEnd) return false;
         _answer.Add(new FetchedAnswer.Piece(partition.Number, head.At, head.End, partition.Position, next, tellsEnd, head.AbortedAt, head.AbortedEnd));
         if (tellsEnd) partition.ToldEnd = next;

@@ -57,6 +57,25 @@ public sealed class FetchedAnswerTests
     }
 
     [Test]
+    public void A_marker_of_which_compaction_left_the_head_is_passed_over()
+    {
+        var empty = In(7, new WireBatch { BaseOffset = 1, Attributes = Control, Records = [], LastOffsetDelta = 0 });
+        Assert.That(Read(FetchAnswer.Of(new FetchAnswer.Part(0, 9, In(7, Batch(0, "a")), empty, Batch(2, "b")))), Is.EqualTo(new[] { "0:0 a=value of a @0", "0:2 b=value of b @0" }));
+    }
+
+    [Test]
+    public void A_batch_with_other_records_than_it_says_is_damaged([Values(0, 1, 3, -1)] int count) =>
+        Assert.That(() => Read(FetchAnswer.Of(new FetchAnswer.Part(0, 9, Batch(0, "a", "b") with { Count = count }))), Throws.TypeOf<DamagedAnswerException>());
+
+    [Test]
+    public void A_record_outside_of_its_batch_is_damaged() =>
+        Assert.That(() => Read(FetchAnswer.Of(new FetchAnswer.Part(0, 9, Batch(0, "a", "b") with { LastOffsetDelta = 0 }))), Throws.TypeOf<DamagedAnswerException>());
+
+    [Test]
+    public void A_short_message_of_an_older_format_is_named_too() =>
+        Assert.That(Heads(FetchAnswer.Of(new FetchAnswer.Part(0, 9, Batch(0, "a") with { Magic = 1 }) { CutOff = 40 })).Single().Unreadable, Is.EqualTo("records in format 1"));
+
+    [Test]
     public void Two_transactions_of_a_producer_in_one_answer_may_both_be_aborted()
     {
         var answer = FetchAnswer.Of(new FetchAnswer.Part(
