@@ -73,9 +73,9 @@ internal ref struct FetchAnswerReader
         while (end - at >= BatchHead.BytesToMagic)
         {
             var batch = new BatchHead(_bytes.AsSpan(at));
-            var unreadable = batch.Magic != 2 ? $"records in format {batch.Magic}" : batch.IsCompressed ? "compressed records" : null;
-            if (unreadable is not null) return new Head { At = at, End = at, Next = next, Unreadable = unreadable };
+            if (batch.Magic != 2) return new Head { At = at, End = at, Next = next, Unreadable = $"records in format {batch.Magic}" };
             if (end - at < BatchHead.Bytes) break;
+            if (batch.IsCompressed) return new Head { At = at, End = at, Next = next, Unreadable = "compressed records" };
             if (batch.Size < BatchHead.Bytes) throw new DamagedAnswerException($"a batch claims {batch.Size} bytes");
             if (batch.Size > end - at) break;
             if (batch.BaseOffset < 0 || batch.LastOffset < batch.BaseOffset) throw new DamagedAnswerException($"a batch has offsets from {batch.BaseOffset} to {batch.LastOffset}");

@@ -40,8 +40,12 @@ public sealed class FetchedAnswerTests
         Is.EqualTo(new[] { "0:0 a=value of a @5", "0:1 b=value of b @5" }));
 
     [Test]
-    public void A_batch_that_is_cut_off_waits_for_the_next_answer() =>
-        Assert.That(Read(FetchAnswer.Of(new FetchAnswer.Part(0, 9, Batch(0, "a"), Batch(1, "b")) { CutOff = 1 })), Is.EqualTo(new[] { "0:0 a=value of a @0" }));
+    public void A_batch_that_is_cut_off_anywhere_waits_for_the_next_answer()
+    {
+        var whole = Batch(1, "b").Build().Length;
+        for (var cutOff = 1; cutOff <= whole; cutOff++)
+            Assert.That(Read(FetchAnswer.Of(new FetchAnswer.Part(0, 9, Batch(0, "a"), Batch(1, "b")) { CutOff = cutOff })), Is.EqualTo(new[] { "0:0 a=value of a @0" }), $"{cutOff} bytes missing");
+    }
 
     [Test]
     public void Of_aborted_transactions_nothing_is_read_and_of_later_ones_of_the_same_producer_everything()
