@@ -17,15 +17,23 @@ trap 'rm -rf -- "$probe"' EXIT
 cp Directory.Packages.props "$probe/"
 cat > "$probe/probe.csproj" <<P
 <Project Sdk="Microsoft.NET.Sdk">
-  <PropertyGroup><TargetFramework>net10.0</TargetFramework></PropertyGroup>
+  <PropertyGroup>
+    <TargetFramework>net10.0</TargetFramework>
+    <!-- Another version than the pinned one is as good as none: the build would refuse it. -->
+    <WarningsAsErrors>NU1603</WarningsAsErrors>
+  </PropertyGroup>
   <ItemGroup>
     <PackageReference Include="Confluent.Kafka" />
     <PackageReference Include="StackExchange.Redis" />
     <PackageReference Include="OpenTelemetry" />
+    <PackageReference Include="Microsoft.Data.Sqlite.Core" />
+    <PackageReference Include="SQLitePCLRaw.bundle_e_sqlite3" />
   </ItemGroup>
   <ItemGroup Condition="'\$(TallyPackages)' == 'full'">
     <PackageReference Include="Streamiz.Kafka.Net" />
+    <PackageReference Include="RocksDB" />
     <PackageReference Include="OpenTelemetry.Extensions.Hosting" />
+    <PackageReference Include="Yarp.ReverseProxy" />
     <PackageReference Include="Testcontainers.Redis" />
   </ItemGroup>
 </Project>

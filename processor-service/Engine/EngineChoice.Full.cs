@@ -7,7 +7,7 @@ public static class EngineChoice
 {
     public const string Default = ProcessorOptions.Streamiz;
 
-    public const bool HasStreamiz = true;
+    public static bool HasStreamiz => true;
 
     public static IHostedService Streamiz(IServiceProvider provider) => ActivatorUtilities.CreateInstance<StreamizEngine>(provider);
 }

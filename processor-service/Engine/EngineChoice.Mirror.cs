@@ -5,7 +5,7 @@ public static class EngineChoice
 {
     public const string Default = ProcessorOptions.Native;
 
-    public const bool HasStreamiz = false;
+    public static bool HasStreamiz => false;
 
     public static IHostedService Streamiz(IServiceProvider provider) => throw new NotSupportedException("The options refuse this engine.");
 }
