@@ -48,7 +48,8 @@ async function topics(admin) {
 async function codecs(admin) {
   for (const [name, compression] of [['none', CompressionTypes.None], ['gzip', CompressionTypes.GZIP]]) {
     const topic = `js-${name}`
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] })
+    // Its records are of 1970: by time they would go at the broker's next look.
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries: [{ name: 'retention.ms', value: '-1' }] }] })
     const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
     await producer.connect()
     const messages = [...Array(300).keys()].map(i => ({ key: `k${i}`, value: `value ${i}`.repeat(20), timestamp: `${1000000 + i * 10}`, headers: { h: `${i}` } }))
