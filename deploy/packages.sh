@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Finds out once which package set restores on this machine and writes the choice to packages.local.props (ignored by git).
+# Finds out once which package set restores on this machine, and whether the compiler for machine code does; writes both to packages.local.props (ignored by git).
 # `deploy/packages.sh` keeps a choice already made, `deploy/packages.sh --again` asks anew.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -38,6 +38,16 @@ cat > "$probe/probe.csproj" <<P
   </ItemGroup>
 </Project>
 P
+# The compiler that Directory.Build.targets runs: its package has the version of the SDK's own runtime.
+cat > "$probe/ahead.proj" <<P
+<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup><TargetFramework>net10.0</TargetFramework></PropertyGroup>
+  <ItemGroup><PackageDownload Include="microsoft.netcore.app.crossgen2.\$(NETCoreSdkPortableRuntimeIdentifier)" Version="[\$(BundledNETCoreAppPackageVersion)]" /></ItemGroup>
+</Project>
+P
+compiles_ahead() {
+  timeout "${RESTORE_LIMIT:-180}" dotnet restore "$probe/ahead.proj" -nodeReuse:false > "$probe/ahead.log" 2>&1 && echo true || echo false
+}
 fail() { # the first thing that the package source said, and what to do
   local said
   said=$(sed -n 's/.*error \(NU[0-9]*: .*\)/\1/p' "$1" | head -n 1 | sed 's/ \[.*\]$//; s/\.$//' | cut -c 1-300)
@@ -49,9 +59,10 @@ for set in full mirror; do
   code=0
   timeout "${RESTORE_LIMIT:-180}" dotnet restore "$probe/probe.csproj" -nodeReuse:false -p:TallyPackages=$set > "$probe/$set.log" 2>&1 || code=$?
   if [ $code = 0 ]; then
-    printf '<Project>\n  <PropertyGroup>\n    <TallyPackages>%s</TallyPackages>\n  </PropertyGroup>\n</Project>\n' $set > "$choice.tmp"
+    ahead=$(compiles_ahead)
+    printf '<Project>\n  <PropertyGroup>\n    <TallyPackages>%s</TallyPackages>\n    <TallyCompilesAhead>%s</TallyCompilesAhead>\n  </PropertyGroup>\n</Project>\n' $set $ahead > "$choice.tmp"
     mv "$choice.tmp" "$choice"
-    echo "packages: $set"
+    echo "packages: $set$([ $ahead = true ] || echo " (without the compiler for machine code: programs start slower)")"
     exit 0
   fi
   [ $code != 124 ] || echo "error NU1301: no answer for ${RESTORE_LIMIT:-180} s" >> "$probe/$set.log"

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
+using Tally.Shared.Hosting;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Health;
@@ -23,6 +24,7 @@ public static class Forwarding
     {
         builder.Services.AddReverseProxy().AddTransforms(transforms => transforms.AddRequestTransform(AsSentAsync));
         builder.Services.AddSingleton<ILoadBalancingPolicy, OneInstanceAClient>();
+        builder.Services.AddSingleton<IForwarderHttpClientFactory, SendsOnce>();
         builder.Services.AddSingleton<IProxyConfigProvider>(services =>
         {
             var options = services.GetRequiredService<IOptions<GatewayOptions>>().Value;
@@ -32,7 +34,21 @@ public static class Forwarding
         });
     }
 
-    public static void MapForwarding(this WebApplication app) => app.MapReverseProxy();
+    public static void MapForwarding(this WebApplication app) => app.MapReverseProxy(proxy =>
+    {
+        proxy.Use(AnswerFailuresAsync);
+        proxy.UseLoadBalancing();
+        proxy.UsePassiveHealthChecks();
+    });
+
+    /// <summary>YARP's own answers to what went wrong have no body.</summary>
+    private static async Task AnswerFailuresAsync(HttpContext context, RequestDelegate next)
+    {
+        await next(context);
+        if (context.Response.HasStarted || context.RequestAborted.IsCancellationRequested || context.GetForwarderErrorFeature() is not { } error) return;
+        if (error.Exception?.GetBaseException() is BadHttpRequestException refused) await ServerRefusals.AnswerAsync(context, refused);
+        else await ServiceAway.AnswerAsync(context);
+    }
 
     /// <summary>The target as the client sent it: YARP's own would turn a broken escape (<c>%G1</c>) into a whole one, which the service takes for somebody's name.</summary>
     private static ValueTask AsSentAsync(RequestTransformContext request)
@@ -60,6 +76,21 @@ public static class Forwarding
         HttpRequest = new ForwarderRequestConfig { ActivityTimeout = timeout },
         Destinations = addresses.Index().ToDictionary(a => $"{id}-{a.Index}", a => new DestinationConfig { Address = a.Item }),
     };
+
+    /// <summary>A request that may have had an effect goes out once: without any content the handler would send it again over a new connection when its own broke.</summary>
+    private sealed class SendsOnce : ForwarderHttpClientFactory
+    {
+        protected override HttpMessageHandler WrapHandler(ForwarderHttpClientContext context, HttpMessageHandler handler) => new Handler(base.WrapHandler(context, handler));
+
+        private sealed class Handler(HttpMessageHandler inner) : DelegatingHandler(inner)
+        {
+            protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+            {
+                if (request.Content is null && request.Method != HttpMethod.Get && request.Method != HttpMethod.Head) request.Content = new ByteArrayContent([]);
+                return base.SendAsync(request, cancellationToken);
+            }
+        }
+    }
 
     /// <summary>A client reads at one instance while that is there.</summary>
     private sealed class OneInstanceAClient : ILoadBalancingPolicy

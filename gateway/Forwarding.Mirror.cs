@@ -51,12 +51,7 @@ public static class Forwarding
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException && !context.Response.HasStarted)
         {
-            context.Response.Headers.RetryAfter = "1";
-            await Results.Problem(
-                statusCode: StatusCodes.Status503ServiceUnavailable,
-                type: "urn:tally:problem:service-away",
-                title: "The service behind this door does not answer",
-                detail: "Try again; a request with an id can be repeated without being counted twice.").ExecuteAsync(context);
+            await ServiceAway.AnswerAsync(context);
         }
     }
 

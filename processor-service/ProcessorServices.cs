@@ -54,7 +54,7 @@ public static class ProcessorServices
 
     private static EngineStatus Status(IServiceProvider provider)
     {
-        var status = new EngineStatus(provider.GetRequiredService<TimeProvider>()) { Engine = Options<ProcessorOptions>(provider).ChosenEngine };
+        var status = new EngineStatus(provider.GetRequiredService<TimeProvider>()) { Engine = Options<ProcessorOptions>(provider).Engine };
         EngineMetrics.ObserveRestore(status);
         return status;
     }
@@ -64,7 +64,7 @@ public static class ProcessorServices
         var options = Options<ProcessorOptions>(provider);
         var state = Options<StateOptions>(provider);
         // Streamiz has stores of its own and writes the open chunk after each record, the native engine once a commit.
-        var streamiz = options.ChosenEngine == ProcessorOptions.Streamiz;
+        var streamiz = options.Engine == ProcessorOptions.Streamiz;
         return new(
             Options<KafkaOptions>(provider).Topics.OfGeneration(options.Generation), Options<HashKeyOptions>(provider).CreateHasher(), options.Generation,
             streamiz ? ProcessorOptions.LeastChunkHashes : options.ChunkHashes, streamiz || state.Directory.Length == 0 ? null : provider.GetRequiredService<StateStore>(),
@@ -96,7 +96,7 @@ public static class ProcessorServices
         provider.GetRequiredService<ILogger<StateStore>>());
 
     private static IHostedService Engine(IServiceProvider provider) =>
-        Options<ProcessorOptions>(provider).ChosenEngine == ProcessorOptions.Streamiz ? EngineChoice.Streamiz(provider) : Native(provider);
+        Options<ProcessorOptions>(provider).Engine == ProcessorOptions.Streamiz ? EngineChoice.Streamiz(provider) : Native(provider);
 
     private static NativeEngine Native(IServiceProvider provider) => new(
         provider.GetRequiredService<IBroker>(),

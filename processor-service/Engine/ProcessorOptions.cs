@@ -10,21 +10,20 @@ public sealed class ProcessorOptions
     public const string Section = "Processor";
     public const string Native = "native";
     public const string Streamiz = "streamiz";
-    public const string Auto = "auto";
     public const string Direct = "direct";
     public const int LeastChunkHashes = 8;
     private const string AnalyticsSuffix = "-analytics";
 
     private const string WrongFetching = "Processor:Fetching must be direct or librdkafka.";
-    private const string WrongEngine = "Processor:Engine must be native or streamiz, or auto for the build's own choice.";
+    private const string WrongEngine = "Processor:Engine must be native or streamiz.";
 
     /// <summary>
-    /// Which engine runs the job: <c>native</c>, or <c>streamiz</c> where its package is part of the build; <c>auto</c> for the build's own choice, which is
-    /// streamiz where it can. The engines keep state of their own: changing it needs a rebuild into a new generation.
+    /// Which engine runs the hourly analytics: <c>native</c>, or <c>streamiz</c> where its package is part of the build. The engines keep state of their own:
+    /// changing it needs a rebuild into a new generation. Why native is the default: docs/decisions/0051.
     /// </summary>
-    [RegularExpression("^(auto|native|streamiz)$", ErrorMessage = WrongEngine)]
+    [RegularExpression("^(native|streamiz)$", ErrorMessage = WrongEngine)]
     [Required(ErrorMessage = WrongEngine)]
-    public string Engine { get; set; } = Auto;
+    public string Engine { get; set; } = Native;
 
     /// <summary>Where Streamiz keeps its stores, a folder for each instance below it.</summary>
     [Required(AllowEmptyStrings = false, ErrorMessage = "Processor:StreamizFolder is empty: set it to a folder of this machine.")]
@@ -142,9 +141,6 @@ public sealed class ProcessorOptions
     /// are lost for the counts: only for a person to set, once.
     /// </summary>
     public bool AcceptLostEvents { get; set; }
-
-    /// <summary><see cref="Engine"/>, or what the build chooses.</summary>
-    public string ChosenEngine => Engine == Auto ? EngineChoice.Default : Engine;
 
     public string TransactionalId => $"{TransactionalIdPrefix}-{Instance}";
 

@@ -91,11 +91,24 @@ public sealed class CountingTransformer(TopologyParts parts) : ITransformer<byte
         if (!parts.Restores.IsRestored(partition)) return;
         var task = _task ??= Load(partition);
         var nowMs = NowMs;
-        if (parts.Broker.QueryEnds(parts.Job.Topics.Input, partition).High > task.NextOffset) return;
+        if (!IsAtEnd(task)) return;
         task.ReachedEnd();
         _context.ChangeTimestamp(nowMs);
         Write(task, nowMs);
         _context.Commit();
+    }
+
+    private bool IsAtEnd(PartitionTask task)
+    {
+        try
+        {
+            return parts.Broker.QueryEnds(parts.Job.Topics.Input, task.Partition).High <= task.NextOffset;
+        }
+        catch (BrokerAwayException)
+        {
+            // Nobody knows the end now; thrown on, it would end the stream.
+            return false;
+        }
     }
 
     private void Write(PartitionTask task, long nowMs)

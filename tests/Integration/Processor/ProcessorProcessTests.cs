@@ -178,7 +178,7 @@ public sealed class ProcessorProcessTests
         Assert.That(processor.Log, Does.Contain("State:Directory /proc/tally cannot be used"));
     }
 
-    [TestCase("Processor__Engine", "streamiz", "Processor:Engine is streamiz, which is not part of this build")]
+    [TestCase("Processor__Engine", "flink", "Processor:Engine must be native or streamiz")]
     [TestCase("Processor__CommitInterval", "00:01:00", "Processor:CommitInterval must be from 5 milliseconds to 5 seconds")]
     [TestCase("Processor__Typo", "1", "Typo")]
     [TestCase("HashKey__Value", "", "HashKey:File is not set")]
