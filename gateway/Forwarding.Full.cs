@@ -36,19 +36,42 @@ public static class Forwarding
 
     public static void MapForwarding(this WebApplication app) => app.MapReverseProxy(proxy =>
     {
-        proxy.Use(AnswerFailuresAsync);
+        proxy.Use(ForwardAsync);
         proxy.UseLoadBalancing();
         proxy.UsePassiveHealthChecks();
     });
 
-    /// <summary>YARP's own answers to what went wrong have no body.</summary>
-    private static async Task AnswerFailuresAsync(HttpContext context, RequestDelegate next)
+    /// <summary>A read whose instance does not answer is asked of the others; what goes wrong for good gets a body, which YARP's own answers lack.</summary>
+    private static async Task ForwardAsync(HttpContext context, RequestDelegate next)
     {
+        if (Tunnels.IsAsked(context))
+        {
+            await Tunnels.RefuseAsync(context);
+            return;
+        }
+        var proxy = context.GetReverseProxyFeature();
+        List<DestinationState> others = [.. proxy.AvailableDestinations];
         await next(context);
-        if (context.Response.HasStarted || context.RequestAborted.IsCancellationRequested || context.GetForwarderErrorFeature() is not { } error) return;
-        if (error.Exception?.GetBaseException() is BadHttpRequestException refused) await ServerRefusals.AnswerAsync(context, refused);
-        else await ServiceAway.AnswerAsync(context);
+        while (Failed(context) && IsRead(context) && proxy.ProxiedDestination is { } failed && others.Remove(failed) && others.Count > 0)
+        {
+            context.Features.Set<IForwarderErrorFeature>(null);
+            context.Response.Clear();
+            // Whoever chooses leaves the chosen one alone here.
+            proxy.AvailableDestinations = others;
+            await next(context);
+        }
+        if (!Failed(context)) return;
+        if (context.Response.StatusCode < StatusCodes.Status500InternalServerError)
+            await ServerRefusals.AnswerAsync(context, new BadHttpRequestException("The request broke off.", context.Response.StatusCode));
+        else
+            await ServiceAway.AnswerAsync(context);
     }
+
+    private static bool Failed(HttpContext context) =>
+        context.GetForwarderErrorFeature() is not null && !context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested;
+
+    private static bool IsRead(HttpContext context) =>
+        (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method)) && context.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: true };
 
     /// <summary>The target as the client sent it: YARP's own would turn a broken escape (<c>%G1</c>) into a whole one, which the service takes for somebody's name.</summary>
     private static ValueTask AsSentAsync(RequestTransformContext request)

@@ -25,11 +25,9 @@ public static class Forwarding
 
     private static async Task ForwardAsync(HttpContext context, Backends backends)
     {
-        // A tunnel is no request to a service.
-        if (HttpMethods.IsConnect(context.Request.Method))
+        if (Tunnels.IsAsked(context))
         {
-            context.Response.Headers.Allow = "GET, HEAD, POST";
-            await ServerRefusals.AnswerAsync(context, new BadHttpRequestException("No tunnels.", StatusCodes.Status405MethodNotAllowed));
+            await Tunnels.RefuseAsync(context);
             return;
         }
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);

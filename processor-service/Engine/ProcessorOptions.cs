@@ -56,8 +56,8 @@ public sealed class ProcessorOptions
     public string Instance { get; set => field = InstanceName.Of(value); } = "1";
 
     /// <summary>
-    /// Joins the group under the instance's name, so that a killed instance that comes back takes its partitions at once. Without it an
-    /// instance that ends for good hands over at once, and a killed one after <see cref="SessionTimeout"/>.
+    /// Joins the group under the instance's name, so that a killed instance that comes back takes its partitions at once. One that is told to end leaves by name and hands
+    /// over at once, with or without it; where brokers are reached through librdkafka only, which cannot do that, after <see cref="SessionTimeout"/>, as a killed one that stays away.
     /// </summary>
     public bool StaticMembership { get; set; } = true;
 

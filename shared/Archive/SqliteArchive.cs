@@ -130,7 +130,7 @@ public sealed class SqliteArchive : ArchiveDatabase, IDisposable
             }
             catch (SqliteException)
             {
-                LetRollBack(connection);
+                EndRolledBack(connection, transaction);
                 throw;
             }
         }
@@ -141,12 +141,20 @@ public sealed class SqliteArchive : ArchiveDatabase, IDisposable
     }
 
     /// <summary>
-    /// SQLite itself rolls back what fails for a full disk. The transaction that is disposed then rolls back once more: were there none, that would fail, hide the reason and
-    /// keep the connection.
+    /// SQLite itself rolls back what fails for a full disk. Newer clients know; older ones roll back once more when the transaction is disposed, and where there is none that
+    /// fails, hides the reason and keeps the connection.
     /// </summary>
-    private static void LetRollBack(SqliteConnection connection)
+    private static void EndRolledBack(SqliteConnection connection, SqliteTransaction transaction)
     {
-        if (SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) != 0) Execute(connection, "BEGIN;");
+        if (SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) == 0) return;
+        try
+        {
+            transaction.Dispose();
+        }
+        catch (SqliteException)
+        {
+            Execute(connection, "BEGIN;");
+        }
     }
 
     private static bool HasNoTables(SqliteException e) =>

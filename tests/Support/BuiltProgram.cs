@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Builder;
+
 namespace Tally.Tests.Support;
 
 /// <summary>Finds the repository and the programs built beside the running test.</summary>
@@ -16,6 +18,9 @@ public static class BuiltProgram
         if (!File.Exists(path)) throw new FileNotFoundException($"{path} was not built: run `dotnet build Tally.slnx` first.");
         return path;
     }
+
+    /// <summary>To host a service in the test itself with its own appsettings.json: beside the tests lies that of whichever was built last.</summary>
+    public static WebApplicationOptions Options(string project, string[] arguments) => new() { Args = arguments, ContentRootPath = Path.GetDirectoryName(Dll(project)) };
 
     /// <summary>A file or folder that lies beside the repository, or null where there is none.</summary>
     public static string? Beside(params string[] parts)

@@ -11,12 +11,13 @@ namespace Tally.ProcessorService.Engine.Kafka;
 /// The group's consumer. Rebalances run inside <see cref="IRecordLog.TryRead"/>, with no record in hand; what a handler throws comes out of it. Where records come over
 /// connections of our own, the consumer has its partitions without reading them.
 /// </summary>
-public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
+public sealed partial class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
 {
     /// <summary>As an offset: the partition is owned but not read.</summary>
     public const long ReadNothing = -1;
 
     private static readonly TimeSpan QuestionLimit = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan GoodbyeLimit = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan TwinJoinsWithin = TimeSpan.FromSeconds(3);
 
     private readonly ConsumerConfig _config;
@@ -79,8 +80,11 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
 
     public void Close()
     {
+        var member = _consumer.MemberId;
         CloseConsumer();
         ThrowFaults();
+        if (_config.GroupInstanceId is not { } instance || _route.Leaving(_config) is not { } leaving) return;
+        if (leaving.Leave(_config.GroupId, member, instance, GoodbyeLimit) is { } fault) Stays(_logger, instance, fault);
     }
 
     public void Abandon(bool fenced)
@@ -255,6 +259,9 @@ public sealed class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMembership
         _replaced = true;
         _fencing.Add();
     }
+
+    [LoggerMessage(EventId = 3043, Level = LogLevel.Information, Message = "Instance {Instance} ends without leaving its group, which gives its partitions away once Processor:SessionTimeout has passed: {Why}")]
+    private static partial void Stays(ILogger logger, string instance, string why);
 
     private static int[] Numbers(IEnumerable<TopicPartition> partitions) => [.. partitions.Select(p => p.Partition.Value)];
 

@@ -1,6 +1,7 @@
 using Confluent.Kafka;
 using Tally.ProcessorService.Engine;
 using Tally.ProcessorService.Engine.Broker;
+using Tally.ProcessorService.Engine.Kafka.Fetching;
 using Tally.Shared.Hosting;
 using Tally.Shared.Kafka;
 
@@ -15,6 +16,8 @@ public sealed partial class ColourLoop(
     ILogger<ColourLoop> logger) : DedicatedLoop("colours engine", lifetime, clock, logger)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan GoodbyeLimit = TimeSpan.FromSeconds(1);
+    private readonly FetchRoute _route = new(kafka, options);
     private readonly TimeProvider _clock = clock;
     private readonly InstanceFencing _fencing = new("Processor:Instance", options.Instance, clock);
 
@@ -82,7 +85,9 @@ public sealed partial class ColourLoop(
         finally
         {
             // Destroying a consumer that is still a member of its group hangs in librdkafka 2.0.2.
+            var member = group.MemberId;
             group.Close();
+            if (stopping.IsCancellationRequested && config.GroupInstanceId is { } instance && _route.Leaving(config) is { } leaving) leaving.Leave(config.GroupId, member, instance, GoodbyeLimit);
         }
     }
 

@@ -50,11 +50,10 @@ internal sealed class CommandApp : IAsyncDisposable
     {
         string[] args =
         [
-            // Given here, because the outputs of all services lie in one folder and the last appsettings.json wins.
             "--Http:Port=0", "--Http:MaxBodyBytes=65536", $"--HashKey:Value={HashKey}", $"--Kafka:BootstrapServers={bootstrap}", "--hostBuilder:reloadConfigOnChange=false",
             .. settings.Select(s => $"--{s.Key}={s.Value}"),
         ];
-        var builder = WebApplication.CreateBuilder(args);
+        var builder = WebApplication.CreateBuilder(BuiltProgram.Options("CommandService", args));
         builder.AddServiceDefaults("command-service", defaultPort: 0);
         builder.AddAdmission();
         builder.AddIngest();

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Tally.Gateway;
 using Tally.Shared.Hosting;
+using Tally.Tests.Support;
 
 namespace Tally.Tests.Integration.Command;
 
@@ -20,7 +21,7 @@ internal sealed class DoorApp : IAsyncDisposable
     public static async Task<DoorApp> StartAsync(params Uri[] behind)
     {
         var instances = behind.Index().SelectMany(b => (string[])[$"--Gateway:Command:{b.Index}={b.Item}", $"--Gateway:Query:{b.Index}={b.Item}"]);
-        var builder = WebApplication.CreateBuilder(["--Http:Port=0", "--Http:MaxBodyBytes=200000", "--hostBuilder:reloadConfigOnChange=false", .. instances]);
+        var builder = WebApplication.CreateBuilder(BuiltProgram.Options("Gateway", ["--Http:Port=0", "--Http:MaxBodyBytes=200000", "--hostBuilder:reloadConfigOnChange=false", .. instances]));
         builder.AddServiceDefaults("gateway", defaultPort: 0);
         builder.Services.AddValidatedOptions<GatewayOptions>(GatewayOptions.Section);
         builder.AddForwarding();

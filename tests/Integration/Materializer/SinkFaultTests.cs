@@ -112,11 +112,11 @@ public sealed partial class SinkFaultTests
         await RunAsync();
         await HoldsProgressAsync();
 
-        _redis.Server.Pause();
+        await _redis.Server.PauseAsync();
         Commit(clicks: 2);
         await HoldsAsync(_archive.Reader, 2);
         await Eventually.HoldsAsync("the Redis sink says what is wrong", () => Task.FromResult(_sinks!.Redis.Trouble is not null));
-        _redis.Server.Continue();
+        await _redis.Server.ContinueAsync();
 
         await HoldsProgressAsync();
     }

@@ -103,12 +103,9 @@ public sealed class EngineConformanceTests(string engine)
         Assert.That(seen.Values, Has.All.Ordered);
     }
 
-    /// <summary>The case for which the native engine is the default (docs/decisions/0051): on Streamiz it fails, so there it runs only when asked for.</summary>
     [Test]
     public async Task A_broker_that_is_killed_and_comes_back_ends_nothing_and_costs_no_event()
     {
-        if (engine == ProcessorOptions.Streamiz && Environment.GetEnvironmentVariable("TALLY_STREAMIZ_FAULTS") is null)
-            Assert.Ignore("Streamiz does not stand this (docs/decisions/0051): TALLY_STREAMIZ_FAULTS=1 runs it.");
         await using var broker = new BrokerProcess();
         await broker.StartAsync();
         var topics = new AnalyticsTopics(broker.BootstrapServers, Partitions);

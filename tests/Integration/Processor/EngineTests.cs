@@ -100,6 +100,22 @@ public sealed class EngineTests
         Assert.That(_topics.ReadHoursWhenAllIsCounted(), Is.EqualTo(_topics.Oracle.Hours));
     }
 
+    /// <summary>Found by <c>make chaos-pauses</c>: its partitions stood still until its session ran out, here longer than anybody waits.</summary>
+    [Test]
+    public async Task A_static_member_that_is_told_to_end_hands_its_partitions_over_at_once()
+    {
+        ProcessorOptions Static(string instance) => new() { Instance = instance, SessionTimeout = 2 * Eventually.Patience };
+        await using var first = new RunningEngine(_topics.Kafka, Static("a"));
+        _topics.Produce(new Random(3), 2_000);
+        _topics.ReadHoursWhenAllIsCounted();
+        await using var second = new RunningEngine(_topics.Kafka, Static("b"));
+        for (var round = 0; round < 5; round++) _topics.Produce(new Random(4 + round), 1_000);
+        _topics.ReadHoursWhenAllIsCounted();
+        await first.StopAsync();
+        _topics.Produce(new Random(9), 2_000);
+        Assert.That(_topics.ReadHoursWhenAllIsCounted(), Is.EqualTo(_topics.Oracle.Hours));
+    }
+
     [Test]
     public async Task Fenced_once_by_a_member_that_goes_away_it_joins_anew_and_counts_on()
     {

@@ -35,19 +35,19 @@ public sealed class ReadChaosTests
         await Task.Delay(TimeSpan.FromSeconds(1));
         await PhaseAsync(load, "nothing broken");
         await PhaseAsync(load, "Redis killed", stores.Redis.KillAsync, stores.Redis.RestartAsync);
-        await PhaseAsync(load, "Redis stopped by a signal", Do(stores.Redis.Pause), Do(stores.Redis.Continue));
+        await PhaseAsync(load, "Redis stopped by a signal", stores.Redis.PauseAsync, stores.Redis.ContinueAsync);
         await PhaseAsync(load, "Redis emptied again and again", () => RepeatAsync(() => stores.Redis.DoAsync("FLUSHALL")));
         await PhaseAsync(load, "Redis slow (CLIENT PAUSE)", () => stores.Redis.DoAsync("CLIENT", "PAUSE", Milliseconds(Each)));
         await PhaseAsync(load, "Redis a replica that cannot be written", () => stores.Redis.DoAsync("REPLICAOF", "127.0.0.1", "1"), () => stores.Redis.DoAsync("REPLICAOF", "NO", "ONE"));
         await PhaseAsync(load, "PostgreSQL killed", postgres.KillAsync, postgres.RestartAsync);
-        await PhaseAsync(load, "PostgreSQL stopped by a signal", Do(postgres.Pause), Do(postgres.Continue));
+        await PhaseAsync(load, "PostgreSQL stopped by a signal", () => Both(Task.CompletedTask, postgres.Pause), () => Both(Task.CompletedTask, postgres.Continue));
         var emptied = 0;
         await PhaseAsync(load, "PostgreSQL emptied again and again", () => RepeatAsync(async () => emptied += await EmptyAsync(stores)));
         Assert.That(emptied, Is.Positive);
         await PhaseAsync(load, "PostgreSQL slow (its tables locked)", () => SqlAsync(stores, "BEGIN", "LOCK TABLE analytics_hours, progress", $"SELECT pg_sleep({Seconds(Each)})", "COMMIT"));
         await PhaseAsync(load, "PostgreSQL read-only", () => SqlAsync(stores, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"),
             () => SqlAsync(stores, "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"));
-        await PhaseAsync(load, "both stopped by a signal", Do(stores.Redis.Pause, postgres.Pause), Do(stores.Redis.Continue, postgres.Continue));
+        await PhaseAsync(load, "both stopped by a signal", () => Both(stores.Redis.PauseAsync(), postgres.Pause), () => Both(stores.Redis.ContinueAsync(), postgres.Continue));
         await PhaseAsync(load, "both killed", () => Task.WhenAll(stores.Redis.KillAsync(), postgres.KillAsync()),
             () => Task.WhenAll(stores.Redis.RestartAsync(), postgres.RestartAsync()));
 
@@ -116,11 +116,11 @@ public sealed class ReadChaosTests
         }
     }
 
-    private static Func<Task> Do(params Action[] actions) => () =>
+    private static Task Both(Task redis, Action postgres)
     {
-        foreach (var action in actions) action();
-        return Task.CompletedTask;
-    };
+        postgres();
+        return redis;
+    }
 
     private static string Seconds(TimeSpan span) => span.TotalSeconds.ToString(CultureInfo.InvariantCulture);
 

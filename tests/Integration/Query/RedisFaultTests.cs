@@ -72,9 +72,9 @@ public sealed class RedisFaultTests
     [Test, Order(4)]
     public async Task A_Redis_that_hangs() => await UnderGetsAsync(async () =>
     {
-        _stores.Redis.Pause();
+        await _stores.Redis.PauseAsync();
         await Task.Delay(FaultTime.Or(TimeSpan.FromSeconds(1.5)));
-        _stores.Redis.Continue();
+        await _stores.Redis.ContinueAsync();
     });
 
     [Test, Order(4)]

@@ -63,9 +63,9 @@ public sealed class SeveralInstancesTests
         });
         await EachAnswersAsync("while the replica is cut off", careful, ReadBothAsync);
         await FollowAsync();
-        _replica.Pause();
+        await _replica.PauseAsync();
         await EachAnswersAsync("while the replica hangs", careful, ReadBothAsync);
-        _replica.Continue();
+        await _replica.ContinueAsync();
         await EachAnswersAsync("when all is well again", careful, ReadBothAsync);
 
         Assert.That(careful.Falls, Is.Empty);

@@ -29,6 +29,9 @@ public sealed partial class FetchRoute
         return new WireFetch(settings, topic, logger);
     }
 
+    /// <returns>Null where brokers are reached through librdkafka only.</returns>
+    internal GroupLeave? Leaving(ConsumerConfig config) => _direct ? new GroupLeave(config.BootstrapServers, config.ClientId) : null;
+
     /// <summary>Its records come through librdkafka from now on.</summary>
     internal void Refuse(string topic, string why, ILogger logger)
     {

@@ -5,5 +5,7 @@ internal enum ApiKey : short
 {
     Fetch = 1,
     Metadata = 3,
+    FindCoordinator = 10,
+    LeaveGroup = 13,
     ApiVersions = 18,
 }

@@ -6,16 +6,14 @@ using Tally.Shared.ReadModel;
 
 namespace Tally.Tests.Support;
 
-/// <summary>A real redis-server on a free port in a folder of its own; nothing it holds survives its end.</summary>
+/// <summary>A real redis-server, as process or container, on a free port in a folder of its own; nothing it holds survives its end.</summary>
 public sealed class RedisServer : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tally-redis-");
-    private readonly ServiceProcess _process;
+    private IRedisRun _run = null!;
 
-    private RedisServer(string[] options)
+    private RedisServer()
     {
-        _process = new ServiceProcess("redis", "redis-server",
-            ["--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _folder.FullName, .. options]);
     }
 
     public int Port { get; } = FreePort.Next();
@@ -24,15 +22,18 @@ public sealed class RedisServer : IAsyncDisposable
 
     public string Folder => _folder.FullName;
 
-    public string Log => _process.Log;
+    public string Log => _run.Log;
 
     /// <summary>Starts one, or skips the test with the reason.</summary>
     /// <param name="options">Further options of redis-server.</param>
     public static async Task<RedisServer> StartAsync(params string[] options)
     {
-        if (!Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(d => File.Exists(Path.Combine(d, "redis-server"))))
-            Assert.Ignore("redis-server is not on the PATH (Debian, Ubuntu: apt-get install redis-server).");
-        var server = new RedisServer(options);
+        var server = new RedisServer();
+        string[] arguments =
+            ["--port", server.Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", server.Folder, .. options];
+        var container = await RedisChoice.ContainerAsync(server.Folder, arguments);
+        if (container is null && RedisProcess.Reason is { } reason) Assert.Ignore(reason);
+        server._run = container ?? new RedisProcess(arguments);
         await server.RestartAsync();
         return server;
     }
@@ -41,7 +42,7 @@ public sealed class RedisServer : IAsyncDisposable
     public async Task RestartAsync()
     {
         _folder.Create();
-        _process.Start();
+        await _run.StartAsync();
         await Eventually.HoldsAsync("redis-server answers", async () =>
         {
             try
@@ -58,12 +59,12 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>A command to this very server; what it answers begins as in the protocol: <c>+OK</c>, <c>:1</c>, <c>-ERR …</c>.</summary>
     public Task<string> DoAsync(params string[] words) => RedisCommand.SendAsync(Port, words);
 
-    public Task KillAsync() => _process.KillAsync();
+    public Task KillAsync() => _run.KillAsync();
 
-    /// <summary>SIGSTOP: connections stay open and nothing is answered.</summary>
-    public void Pause() => _process.Pause();
+    /// <summary>Connections stay open and nothing is answered.</summary>
+    public Task PauseAsync() => _run.PauseAsync();
 
-    public void Continue() => _process.Continue();
+    public Task ContinueAsync() => _run.ContinueAsync();
 
     /// <summary>Takes away the folder that dumps go to, until it starts again.</summary>
     public void MakeDumpsFail() => _folder.Delete(recursive: true);
@@ -91,7 +92,7 @@ public sealed class RedisServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _process.DisposeAsync();
+        await _run.DisposeAsync();
         _folder.Delete(recursive: true);
     }
 }
