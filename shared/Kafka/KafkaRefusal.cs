@@ -58,10 +58,11 @@ public static partial class KafkaRefusal
         if (line.Message.Contains("brokers are down", StringComparison.Ordinal)) return Now is not null;
         if (line.Message.Contains("SASL authentication error", StringComparison.Ordinal))
             Tell(logger, LoginSentence(line.Message, Library.Version));
-        else if (line.Message.Contains("SSL handshake failed", StringComparison.Ordinal))
-            Tell(logger, line.Message.Contains("certificate", StringComparison.Ordinal) ? Certificate : Handshake);
+        else if (HandshakeSentence(line.Message) is { } sentence)
+            Tell(logger, sentence);
         else
-            return false;
+            // Newer clients give each step of a failed handshake a line as well.
+            return line.Facility == "SSL" && Now is not null;
         return true;
     }
 
@@ -80,10 +81,15 @@ public static partial class KafkaRefusal
     private static string? Sentence(Error error) => error.Code switch
     {
         ErrorCode.Local_Authentication or ErrorCode.SaslAuthenticationFailed => LoginSentence(error.Reason, Library.Version),
-        ErrorCode.Local_Ssl when error.Reason.Contains("certificate", StringComparison.Ordinal) => Certificate,
-        ErrorCode.Local_Ssl => Handshake,
+        ErrorCode.Local_Ssl => HandshakeSentence(error.Reason) ?? Handshake,
+        // So newer clients call what older ones call Local_Ssl.
+        ErrorCode.Local_Transport => HandshakeSentence(error.Reason),
         _ => null,
     };
+
+    private static string? HandshakeSentence(string text) =>
+        !text.Contains("SSL handshake failed", StringComparison.Ordinal) && !text.Contains("SSL routines", StringComparison.Ordinal) ? null
+        : text.Contains("certificate", StringComparison.Ordinal) ? Certificate : Handshake;
 
     [LoggerMessage(EventId = 9003, EventName = "KafkaRefusal", Level = LogLevel.Error, Message = "{Sentence}")]
     private static partial void Refused(ILogger logger, string sentence);
