@@ -19,7 +19,7 @@ internal static class RedisChoice
         if (Wish == "process") return false;
         try
         {
-            await using var probe = new RedisContainerRun(Path.GetTempPath(), ["--version"]);
+            await using var probe = new RedisContainerRun(Path.GetTempPath(), ["--port", "0", "--unixsocket", "/tmp/tally-probe.sock", "--save", ""]);
             await probe.StartAsync();
             return true;
         }
