@@ -7,6 +7,9 @@ namespace Tally.ProcessorService.Engine.Kafka;
 /// <summary>Does commits, which block, on a thread of its own, one at a time: the engine's goes on counting meanwhile.</summary>
 internal sealed class CommitThread : ICommitUnderWay, IDisposable
 {
+    /// <summary>Time passes slice by slice: of one that a frozen process slept through the next begins anew.</summary>
+    private static readonly TimeSpan Slice = TimeSpan.FromSeconds(1);
+
     private readonly SemaphoreSlim _begun = new(0);
     private readonly ManualResetEventSlim _over = new();
     private readonly TimeProvider _clock;
@@ -14,6 +17,7 @@ internal sealed class CommitThread : ICommitUnderWay, IDisposable
     private Action? _commit;
     private ExceptionDispatchInfo? _fault;
     private long _endedAt;
+    private TimeSpan _limit;
 
     public CommitThread(TimeProvider clock)
     {
@@ -24,32 +28,46 @@ internal sealed class CommitThread : ICommitUnderWay, IDisposable
 
     public bool IsOver => _over.IsSet;
 
+    /// <summary>A commit was waited for in vain.</summary>
+    public bool IsStuck { get; private set; }
+
     /// <summary>The one before must have ended.</summary>
     /// <param name="commit">What it throws comes out of <see cref="End"/>.</param>
-    public ICommitUnderWay Begin(Action commit)
+    /// <param name="limit">One that takes longer never comes back: librdkafka's own time-outs are shorter, and have failed it (issue 5456 of its repository).</param>
+    public ICommitUnderWay Begin(Action commit, TimeSpan limit)
     {
+        _limit = limit;
         _over.Reset();
         _commit = commit;
         _begun.Release();
         return this;
     }
 
+    /// <exception cref="CorruptedException">It did not end within its limit, or failed so.</exception>
     public long End()
     {
-        _over.Wait();
+        if (!IsOverInTime()) throw new CorruptedException($"A commit did not come back within {_limit.TotalSeconds} s; it is left behind, and the next producer fences it.");
         _fault?.Throw();
         return _endedAt;
     }
 
-    /// <summary>Waits for what was begun.</summary>
+    /// <summary>Waits for what was begun, within its limit; where it is stuck, it keeps the thread and all that it uses.</summary>
     public void Dispose()
     {
-        if (_commit is not null) _over.Wait();
+        if (_commit is not null && !IsOverInTime()) return;
         _commit = null;
         _begun.Release();
         _thread.Join();
         _begun.Dispose();
         _over.Dispose();
+    }
+
+    private bool IsOverInTime()
+    {
+        for (var left = _limit; left > TimeSpan.Zero && !IsStuck; left -= Slice)
+            if (_over.Wait(left < Slice ? left : Slice)) return true;
+        IsStuck = !_over.IsSet;
+        return !IsStuck;
     }
 
     private void Main()

@@ -10,6 +10,10 @@ public sealed class KafkaTransactionLog : ITransactionLog
     private static readonly TimeSpan Slice = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan InitLimit = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan AbortLimit = TimeSpan.FromSeconds(2);
+
+    /// <summary>Beyond the limit of a commit, for aborting it and then some.</summary>
+    private static readonly TimeSpan CommitGrace = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan QueueFullWait = TimeSpan.FromMilliseconds(10);
 
     private readonly IProducer<byte[]?, byte[]?> _producer;
@@ -80,7 +84,7 @@ public sealed class KafkaTransactionLog : ITransactionLog
         var next = offsets.Select(at => new TopicPartitionOffset(group.Topic, at.Partition, at.Offset)).ToArray();
         IConsumerGroupMetadata membership = null!;
         Do("ConsumerGroupMetadata", () => membership = group.Membership);
-        return _commits.Begin(() => Commit(next, membership, limit));
+        return _commits.Begin(() => Commit(next, membership, limit), limit + CommitGrace);
     }
 
     public void Commit(TimeSpan limit) => Do("CommitTransaction", () => _producer.CommitTransaction(limit));
@@ -88,7 +92,8 @@ public sealed class KafkaTransactionLog : ITransactionLog
     public void Dispose()
     {
         _commits.Dispose();
-        _producer.Dispose();
+        // Disposing what is still called would never end.
+        if (!_commits.IsStuck) _producer.Dispose();
     }
 
     private void Commit(TopicPartitionOffset[] next, IConsumerGroupMetadata membership, TimeSpan limit)
