@@ -21,13 +21,15 @@ internal sealed class FetchHandler(BrokerState state)
         TimeProvider time = state.Options.TimeProvider;
         long start = time.GetTimestamp();
         var limit = TimeSpan.FromMilliseconds(Math.Max(0, request.MaxWaitMs));
+        List<Planned>? before = null;
         while (true)
         {
-            List<Planned> plans = PlanAll(request, out bool answerNow, out long available);
+            List<Planned> plans = PlanAll(request, before, out bool answerNow, out long available);
             TimeSpan left = limit - time.GetElapsedTime(start);
             if (answerNow || request.MinBytes <= 0 || left <= TimeSpan.Zero || context.Closed.IsCancellationRequested)
                 return Answer(context, request, plans);
             await WaitAsync(plans, request.MinBytes - available, request.CommittedOnly, left, context.Closed);
+            before = plans;
         }
     }
 
@@ -44,7 +46,11 @@ internal sealed class FetchHandler(BrokerState state)
         return response;
     }
 
-    private List<Planned> PlanAll(Key01Fetch.Request request, out bool answerNow, out long available)
+    /// <param name="request">What is asked for.</param>
+    /// <param name="before">The logs that were waited for: one that was deleted meanwhile is not replaced by another of its name.</param>
+    /// <param name="answerNow">There is an error to tell, or all that will come.</param>
+    /// <param name="available">Bytes.</param>
+    private List<Planned> PlanAll(Key01Fetch.Request request, List<Planned>? before, out bool answerNow, out long available)
     {
         var plans = new List<Planned>();
         available = 0;
@@ -53,7 +59,7 @@ internal sealed class FetchHandler(BrokerState state)
         {
             foreach (Key01Fetch.PartitionRequest partition in topic.Partitions)
             {
-                PartitionLog? log = state.Topics.Find(topic.Name, partition.Index);
+                PartitionLog? log = before is null ? state.Topics.Find(topic.Name, partition.Index) : before[plans.Count].Log;
                 ReadPlan plan = log is null
                     ? ReadPlan.Refused(ErrorCode.UnknownTopicOrPartition, [])
                     : log.Plan(partition.Offset, partition.MaxBytes, request.CommittedOnly);

@@ -33,6 +33,8 @@ public sealed partial class TaskStart(
         var offsets = StableOffsets(input, assigned, cancellation);
         // Shared state goes on as a whole or not at all, and whether it may cannot be told from offsets alone.
         var kept = job.IsMerging ? [] : assigned.Where((p, i) => parked.TryGetValue(p, out var task) && offsets[i] == task.NextOffset).Select(p => parked[p]).ToArray();
+        // While the group had no owner for them, their topic may have been made anew.
+        _sameTopic.Check(kept.Select(task => task.LastProgress).OfType<Progress>(), cancellation);
         foreach (var task in kept) task.GoOn();
         // Their folders are needed by whoever comes next, here or there.
         foreach (var task in parked.Values.Except(kept)) task.Dispose();

@@ -80,7 +80,7 @@ public sealed class KafkaBroker(
         return new KafkaWholeInputLog(
             owner => new KafkaInputLog(config, ownedThrough, _fencing, owner, _route, logger), topic,
             CountPartitions(topic) ?? throw new BrokerAwayException($"Topic {topic} is not there."), listener,
-            from => new KafkaReplayLog(whole, topic, from, _route, logger), clock);
+            from => new KafkaReplayLog(whole, topic, from, isInput: true, _route, logger), clock);
     }
 
     public IRecordLog OpenReplay(string topic, IReadOnlyCollection<PartitionOffset> from)
@@ -92,7 +92,7 @@ public sealed class KafkaBroker(
         FetchOn(config);
         LimitSilence(config);
         Protect(config);
-        return new KafkaReplayLog(config, topic, from, _route, logger);
+        return new KafkaReplayLog(config, topic, from, isInput: false, _route, logger);
     }
 
     public ITransactionLog OpenTransactions(CancellationToken cancellation)

@@ -49,7 +49,7 @@ public sealed partial class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMem
             .SetPartitionsRevokedHandler((_, partitions) => Taken(Numbers(partitions)))
             .SetPartitionsLostHandler((_, partitions) => Tell(listener => listener.Lost(Numbers(partitions))))
             .Build();
-        Begin(route.Open(config, topic, logger) as IRecordFetch ?? new LibrdkafkaFetch(_consumer, config, topic));
+        Begin(route.Open(config, topic, isInput: true, logger) as IRecordFetch ?? new LibrdkafkaFetch(_consumer, config, topic));
         _consumer.Subscribe(topic);
     }
 

@@ -15,10 +15,16 @@ public sealed class KafkaReplayLog : KafkaRecordLog
     private readonly ILogger _logger;
     private IConsumer<Ignore, Ignore>? _consumer;
 
-    public KafkaReplayLog(ConsumerConfig config, string topic, IReadOnlyCollection<PartitionOffset> from, FetchRoute route, ILogger logger)
+    /// <param name="config">The consumer's.</param>
+    /// <param name="topic">What is read.</param>
+    /// <param name="from">Partitions and their first offsets.</param>
+    /// <param name="isInput">It is the job's input, and not a topic that is compacted.</param>
+    /// <param name="route">By which way records come.</param>
+    /// <param name="logger">Hears of outages.</param>
+    public KafkaReplayLog(ConsumerConfig config, string topic, IReadOnlyCollection<PartitionOffset> from, bool isInput, FetchRoute route, ILogger logger)
     {
         (_config, _topic, _route, _logger) = (config, topic, route, logger);
-        if (route.Open(config, topic, logger) is { } wire)
+        if (route.Open(config, topic, isInput, logger) is { } wire)
         {
             wire.Assign(from);
             Begin(wire);

@@ -61,7 +61,7 @@ public sealed class ColourTask : IDisposable
             _account = new ColourAccount(_topic, ends.Length, clock);
             // What retention removed will never be read.
             for (var p = 0; p < ends.Length; p++) _state.Reached(p, ends[p].Low);
-            _events = new KafkaReplayLog(reading, _topic, [.. ends.Select((end, p) => new PartitionOffset(p, end.Low))], new FetchRoute(kafka, options), logger);
+            _events = new KafkaReplayLog(reading, _topic, [.. ends.Select((end, p) => new PartitionOffset(p, end.Low))], isInput: true, new FetchRoute(kafka, options), logger);
         }
         catch
         {

@@ -56,25 +56,33 @@ public sealed class AnalyticsTopics(string bootstrap, int partitions)
     {
         var hours = new Dictionary<string, HourPartial>();
         var progress = new Dictionary<int, Progress>();
-        Read(Kafka.Topics.Hours, () => $"{progress.Values.Sum(Read)} of {Produced} counted", record =>
+        Read(Kafka.Topics.Hours, waits: true, () => $"{progress.Values.Sum(Read)} of {Produced} counted", record =>
         {
             if (RecordKeys.IsProgress(record.Message.Key)) progress[record.Partition] = Progress.Parser.ParseFrom(record.Message.Value);
             else hours[Encoding.ASCII.GetString(record.Message.Key)] = HourPartial.Parser.ParseFrom(record.Message.Value);
             return progress.Values.Sum(Read) == Produced;
         });
-        return hours.Values.GroupBy(h => h.Hour)
-            .ToDictionary(g => g.Key, g => (g.Sum(h => h.Clicks), g.Sum(h => h.Impressions), g.Sum(h => h.UniqueUsers)));
+        return Sum(hours);
+    }
+
+    /// <summary>The hours once nobody writes any more.</summary>
+    public Dictionary<long, (long Clicks, long Impressions, long Users)> ReadHours()
+    {
+        var hours = new Dictionary<string, HourPartial>();
+        foreach (var record in ReadAll(Kafka.Topics.Hours))
+            if (!RecordKeys.IsProgress(record.Message.Key)) hours[Encoding.ASCII.GetString(record.Message.Key)] = HourPartial.Parser.ParseFrom(record.Message.Value);
+        return Sum(hours);
     }
 
     /// <summary>Reads progress records from the beginning until <paramref name="enough"/> says so.</summary>
-    public void ReadProgress(string what, Func<Progress, bool> enough) => Read(Kafka.Topics.Hours, () => what, record =>
+    public void ReadProgress(string what, Func<Progress, bool> enough) => Read(Kafka.Topics.Hours, waits: true, () => what, record =>
         RecordKeys.IsProgress(record.Message.Key) && enough(Progress.Parser.ParseFrom(record.Message.Value)));
 
     /// <summary>Every committed record of a topic that nobody writes to any more.</summary>
     public List<ConsumeResult<byte[], byte[]>> ReadAll(string topic)
     {
         var all = new List<ConsumeResult<byte[], byte[]>>();
-        Read(topic, () => $"its end was not reached after {all.Count} records", record =>
+        Read(topic, waits: false, () => $"its end was not reached after {all.Count} records", record =>
         {
             all.Add(record);
             return false;
@@ -82,13 +90,15 @@ public sealed class AnalyticsTopics(string bootstrap, int partitions)
         return all;
     }
 
+    private static Dictionary<long, (long Clicks, long Impressions, long Users)> Sum(Dictionary<string, HourPartial> partials) => partials.Values.GroupBy(h => h.Hour)
+        .ToDictionary(g => g.Key, g => (g.Sum(h => h.Clicks), g.Sum(h => h.Impressions), g.Sum(h => h.UniqueUsers)));
+
     private static long Read(Progress progress) =>
         progress.Outcomes.Counted + progress.Outcomes.Duplicate + progress.Outcomes.DeadLettered.Values.Sum();
 
-    /// <summary>Reads committed records from the beginning until <paramref name="enough"/>, or where it never is, until the end.</summary>
-    private void Read(string topic, Func<string> state, Func<ConsumeResult<byte[], byte[]>, bool> enough)
+    /// <summary>Reads committed records from the beginning until <paramref name="enough"/>, or unless it <paramref name="waits"/>, until the end.</summary>
+    private void Read(string topic, bool waits, Func<string> state, Func<ConsumeResult<byte[], byte[]>, bool> enough)
     {
-        var waits = topic == Kafka.Topics.Hours;
         using var consumer = new ConsumerBuilder<byte[], byte[]>(KafkaClientConfig.Consumer(Kafka, "test", "test-reader")).Build();
         consumer.Assign(Enumerable.Range(0, partitions).Select(p => new TopicPartitionOffset(topic, p, 0)));
         var ended = new HashSet<int>();

@@ -19,14 +19,18 @@ public sealed partial class FetchRoute
     public FetchRoute(KafkaOptions kafka, ProcessorOptions options) =>
         _direct = options.Fetching == ProcessorOptions.Direct && !kafka.Client.Keys.Any(key => OfLibrdkafka.Any(part => key.StartsWith(part, StringComparison.Ordinal)));
 
+    /// <param name="config">The consumer's.</param>
+    /// <param name="topic">What is read.</param>
+    /// <param name="isInput">It is read as long as the session lasts and not compacted: that it stays the same log is looked at.</param>
+    /// <param name="logger">Hears of outages.</param>
     /// <returns>Null where the records of the topic come through librdkafka.</returns>
-    internal WireFetch? Open(ConsumerConfig config, string topic, ILogger logger)
+    internal WireFetch? Open(ConsumerConfig config, string topic, bool isInput, ILogger logger)
     {
         if (!_direct || _refused.ContainsKey(topic)) return null;
         var settings = new FetchSettings(
             config.BootstrapServers, config.ClientId, TimeSpan.FromMilliseconds(config.FetchWaitMaxMs ?? 500), config.FetchMinBytes ?? 1,
             Math.Min(AnswerBytesMax, (config.QueuedMaxMessagesKbytes ?? 65_536) * 1024), config.MaxPartitionFetchBytes ?? AnswerBytesMax);
-        return new WireFetch(settings, topic, logger);
+        return new WireFetch(settings, topic, isInput, logger);
     }
 
     /// <returns>Null where brokers are reached through librdkafka only.</returns>

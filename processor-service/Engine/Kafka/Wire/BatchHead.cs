@@ -22,6 +22,9 @@ internal readonly ref struct BatchHead(ReadOnlySpan<byte> data)
 
     public byte Magic => _data[16];
 
+    /// <summary>CRC-32C of what the producer wrote; what a broker changes is not in it.</summary>
+    public uint Checksum => BinaryPrimitives.ReadUInt32BigEndian(_data[17..]);
+
     public bool IsCompressed => (Attributes & 0x07) != 0;
 
     /// <summary>All its records have the time at which it was appended.</summary>

@@ -70,6 +70,7 @@ internal ref struct FetchAnswerReader
     private readonly Head Batches(int begin, int end)
     {
         var (at, next) = (begin, -1L);
+        BatchMark first = default, last = default;
         while (end - at >= BatchHead.BytesToMagic)
         {
             var batch = new BatchHead(_bytes.AsSpan(at));
@@ -80,10 +81,12 @@ internal ref struct FetchAnswerReader
             if (batch.Size > end - at) break;
             if (batch.BaseOffset < 0 || batch.LastOffset < batch.BaseOffset) throw new DamagedAnswerException($"a batch has offsets from {batch.BaseOffset} to {batch.LastOffset}");
             if (batch.LastOffset < next) throw new DamagedAnswerException($"offset {batch.LastOffset} comes behind offset {next}");
+            last = new BatchMark(batch.LastOffset, batch.Checksum);
+            if (at == begin) first = last;
             next = batch.LastOffset + 1;
             at += batch.Size;
         }
-        return new Head { At = begin, End = at, Next = next };
+        return new Head { At = begin, End = at, Next = next, First = first, Last = last };
     }
 
     public readonly record struct Head
@@ -101,6 +104,12 @@ internal ref struct FetchAnswerReader
 
         /// <summary>Offset behind its last whole batch, -1 where there is none.</summary>
         public long Next { get; init; }
+
+        /// <summary>Its first batch, where there is one.</summary>
+        public BatchMark First { get; init; }
+
+        /// <summary>Its last whole batch, where there is one.</summary>
+        public BatchMark Last { get; init; }
 
         public int AbortedAt { get; init; }
         public int AbortedEnd { get; init; }

@@ -15,7 +15,7 @@ internal sealed class LeaderConnection(int number, Endpoint endpoint, FetchSetti
     private const long LoopMs = 25;
 
     private readonly RequestWriter _request = new();
-    private readonly List<FetchedPartition> _asked = [];
+    private readonly List<(FetchedPartition Partition, long From)> _asked = [];
     private int _correlation;
     private long _askedAtMs;
 
@@ -33,8 +33,8 @@ internal sealed class LeaderConnection(int number, Endpoint endpoint, FetchSetti
     /// <summary>So long the broker will let the next question wait.</summary>
     public int ThrottleMs { get; set; }
 
-    /// <returns>The partition as the question asked for it, or null where it did not.</returns>
-    public FetchedPartition? Find(int partition) => _asked.Find(asked => asked.Number == partition);
+    /// <returns>The partition and the offset that were asked for, or null where it was not.</returns>
+    public (FetchedPartition Partition, long From)? Find(int partition) => _asked.FindIndex(asked => asked.Partition.Number == partition) is >= 0 and var at ? _asked[at] : null;
 
     /// <summary>Connects and receives as far as that goes now.</summary>
     /// <returns>True once an answer is there.</returns>
@@ -52,7 +52,7 @@ internal sealed class LeaderConnection(int number, Endpoint endpoint, FetchSetti
     public void Ask(IEnumerable<FetchedPartition> partitions, long nowMs)
     {
         _asked.Clear();
-        _asked.AddRange(partitions);
+        _asked.AddRange(partitions.Select(partition => (partition, partition.AskFrom)));
         if (_asked.Count == 0) return;
         var wait = (long)settings.Wait.TotalMilliseconds;
         if (nowMs - _askedAtMs > (2 * wait) + LoopMs) UpToDateAtMs = nowMs + wait;
@@ -70,11 +70,11 @@ internal sealed class LeaderConnection(int number, Endpoint endpoint, FetchSetti
         _request.Int32(1);
         _request.String(topic);
         _request.Int32(_asked.Count);
-        foreach (var partition in _asked)
+        foreach (var (partition, from) in _asked)
         {
             _request.Int32(partition.Number);
             _request.Int32(AnyEpoch);
-            _request.Int64(partition.Position);
+            _request.Int64(from);
             _request.Int64(UnknownStart);
             _request.Int32(settings.PartitionBytesMax);
         }

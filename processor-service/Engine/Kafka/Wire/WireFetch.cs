@@ -9,7 +9,11 @@ namespace Tally.ProcessorService.Engine.Kafka.Wire;
 /// Committed records of partitions of a topic, fetched from their leaders on the reader's own thread. While one answer is read the next is already asked for, so that brokers
 /// and reader work side by side.
 /// </summary>
-internal sealed partial class WireFetch(FetchSettings settings, string topic, ILogger logger) : IRecordFetch
+/// <param name="settings">How it asks.</param>
+/// <param name="topic">The one it reads.</param>
+/// <param name="isChecked">The topic is not compacted, and whether it is still the same log is looked at whenever a leader was away.</param>
+/// <param name="logger">Hears of outages.</param>
+internal sealed partial class WireFetch(FetchSettings settings, string topic, bool isChecked, ILogger logger) : IRecordFetch
 {
     /// <summary>
     /// While an answer is read, what has come of the next is taken from the socket after this many bytes: a kernel holds a few hundred kilobytes of it, and the broker waits with
@@ -48,7 +52,12 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
     public void Assign(IEnumerable<PartitionOffset> from)
     {
         _partitions.Clear();
-        _partitions.AddRange(from.Select(at => new FetchedPartition(at.Partition, at.Offset) { Leader = KnownLeader(at.Partition) }));
+        foreach (var at in from)
+        {
+            var partition = new FetchedPartition(at.Partition, at.Offset, isChecked);
+            partition.Follow(KnownLeader(at.Partition));
+            _partitions.Add(partition);
+        }
         _spare = _answer.Begin(_spare);
     }
 
@@ -170,7 +179,7 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
         if (_partitions.TrueForAll(partition => partition.Leader is not null)) return;
         if (_lookup.TryAdvance(now))
         {
-            foreach (var partition in _partitions) partition.Leader = _lookup.Leader(partition.Number);
+            foreach (var partition in _partitions) partition.Follow(_lookup.Leader(partition.Number));
             Follow([.. _partitions.Select(partition => partition.Leader).OfType<int>().Distinct()]);
         }
         if (_lookup.Fault is { } fault) Tell(fault);
@@ -210,15 +219,23 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
         foreach (var head in _heads)
         {
             // What was asked for before an assignment may be of no interest now, or of another place.
-            if (leader.Find(head.Partition) is { } partition && _partitions.Contains(partition)) any |= Take(partition, head, now);
+            if (leader.Find(head.Partition) is { } asked && _partitions.Contains(asked.Partition)) any |= Take(asked.Partition, asked.From, head, now);
         }
         return any;
     }
 
-    private bool Take(FetchedPartition partition, in FetchAnswerReader.Head head, long now)
+    private bool Take(FetchedPartition partition, long from, in FetchAnswerReader.Head head, long now)
     {
+        // What was asked for before the doubt is asked for again.
+        if (partition.IsDoubted && from != partition.AskFrom) return false;
         if (head.Error != ErrorCode.NoError)
         {
+            if (partition.IsDoubted && head.Error == ErrorCode.OffsetOutOfRange)
+            {
+                // Removed by its age, or with all the log: then the next offset is out of range too.
+                partition.TrustUnseen();
+                return false;
+            }
             if (!IsOfLeader(head.Error)) throw KafkaFaults.OfInput(new Error(head.Error, $"Topic {topic} partition {partition.Number} at offset {partition.Position}"), null);
             partition.ForgetLeader(now);
             return false;
@@ -228,11 +245,21 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
             _unreadable = $"{topic} partition {partition.Number} has {unreadable} from offset {partition.Position} on";
             return false;
         }
+        if (partition.IsDoubted)
+        {
+            // A leader that does not know yet how much of its log holds shows it in a moment.
+            if (head.End == head.At) return false;
+            if (!partition.IsSame(head.First))
+            {
+                throw new CorruptedException(
+                    $"{topic} partition {partition.Number} holds another record at offset {partition.Position - 1} than the one that was read: the topic was made anew, or its leader lost the end of its log.");
+            }
+        }
         partition.End = head.HighWatermark;
         var next = Math.Max(partition.Position, head.Next);
         // A new leader may know of less than the one before told.
         var tellsEnd = next == head.LastStable && partition.ToldEnd != next;
-        if (head.End == head.At && !tellsEnd) return false;
+        if (next == partition.Position && !tellsEnd) return false;
         _answer.Add(new FetchedAnswer.Piece(partition.Number, head.At, head.End, partition.Position, next, tellsEnd, head.AbortedAt, head.AbortedEnd));
         if (tellsEnd) partition.ToldEnd = next;
         if (next > partition.Position)
@@ -240,8 +267,8 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, IL
             // The next answer begins with those that found no room in this one.
             _partitions.Remove(partition);
             _partitions.Add(partition);
+            partition.ReadUpTo(head.Last);
         }
-        partition.Position = next;
         return true;
     }
 
