@@ -13,15 +13,21 @@ namespace Tally.Gateway;
 /// <summary>With the full package set YARP forwards.</summary>
 public static class Forwarding
 {
+    private static readonly TimeSpan LeftOutFor = TimeSpan.FromSeconds(2);
+
     /// <summary>An instance that breaks off or answers nothing is left out for a while, unless all do: its clients read at the others.</summary>
     private static readonly HealthCheckConfig Reads = new()
     {
         AvailableDestinationsPolicy = HealthCheckConstants.AvailableDestinations.HealthyOrPanic,
-        Passive = new PassiveHealthCheckConfig { Enabled = true, Policy = HealthCheckConstants.PassivePolicy.TransportFailureRate, ReactivationPeriod = TimeSpan.FromSeconds(2) },
+        Passive = new PassiveHealthCheckConfig { Enabled = true, Policy = HealthCheckConstants.PassivePolicy.TransportFailureRate, ReactivationPeriod = LeftOutFor },
     };
 
     public static void AddForwarding(this WebApplicationBuilder builder)
     {
+        // At Information it writes the whole target of every request, users' names in it.
+        builder.Logging.AddFilter("Yarp", LogLevel.Warning);
+        // An instance is left out for at least as long as its failures are looked back at.
+        builder.Services.Configure<TransportFailureRateHealthPolicyOptions>(options => options.DetectionWindowSize = LeftOutFor);
         builder.Services.AddReverseProxy().AddTransforms(transforms => transforms.AddRequestTransform(AsSentAsync));
         builder.Services.AddSingleton<ILoadBalancingPolicy, OneInstanceAClient>();
         builder.Services.AddSingleton<IForwarderHttpClientFactory, SendsOnce>();
@@ -44,11 +50,7 @@ public static class Forwarding
     /// <summary>A read whose instance does not answer is asked of the others; what goes wrong for good gets a body, which YARP's own answers lack.</summary>
     private static async Task ForwardAsync(HttpContext context, RequestDelegate next)
     {
-        if (Tunnels.IsAsked(context))
-        {
-            await Tunnels.RefuseAsync(context);
-            return;
-        }
+        if (await RequestTarget.RefusesAsync(context)) return;
         var proxy = context.GetReverseProxyFeature();
         List<DestinationState> others = [.. proxy.AvailableDestinations];
         await next(context);
@@ -76,8 +78,7 @@ public static class Forwarding
     /// <summary>The target as the client sent it: YARP's own would turn a broken escape (<c>%G1</c>) into a whole one, which the service takes for somebody's name.</summary>
     private static ValueTask AsSentAsync(RequestTransformContext request)
     {
-        var target = request.HttpContext.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        request.ProxyRequest.RequestUri = new Uri(request.DestinationPrefix.TrimEnd('/') + target, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+        request.ProxyRequest.RequestUri = new Uri(request.DestinationPrefix.TrimEnd('/') + RequestTarget.Of(request.HttpContext), new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
         return ValueTask.CompletedTask;
     }
 
@@ -115,14 +116,20 @@ public static class Forwarding
         }
     }
 
-    /// <summary>A client reads at one instance while that is there.</summary>
+    /// <summary>A client reads at one instance while that is there, and the clients of an instance that is away at the next one: nobody else's place changes.</summary>
     private sealed class OneInstanceAClient : ILoadBalancingPolicy
     {
         public const string Policy = "OneInstanceAClient";
 
         public string Name => Policy;
 
-        public DestinationState? PickDestination(HttpContext context, ClusterState cluster, IReadOnlyList<DestinationState> availableDestinations) =>
-            availableDestinations.Count == 0 ? null : availableDestinations[ClientInstance.Of(context.Connection.RemoteIpAddress, availableDestinations.Count)];
+        public DestinationState? PickDestination(HttpContext context, ClusterState cluster, IReadOnlyList<DestinationState> availableDestinations)
+        {
+            var all = cluster.DestinationsState.AllDestinations;
+            var first = ClientInstance.Of(context.Connection.RemoteIpAddress, Math.Max(1, all.Count));
+            for (var n = 0; n < all.Count; n++)
+                if (all[(first + n) % all.Count] is var next && availableDestinations.Contains(next)) return next;
+            return null;
+        }
     }
 }

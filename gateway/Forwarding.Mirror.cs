@@ -15,6 +15,9 @@ public static class Forwarding
         "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Host", "Expect",
     };
 
+    /// <summary>Whom a service may count requests by: a client's own word for it is worth nothing.</summary>
+    private const string ForwardedFor = "X-Forwarded-For";
+
     public static void AddForwarding(this WebApplicationBuilder builder) => builder.Services.AddSingleton<Backends>();
 
     public static void MapForwarding(this WebApplication app)
@@ -25,11 +28,7 @@ public static class Forwarding
 
     private static async Task ForwardAsync(HttpContext context, Backends backends)
     {
-        if (Tunnels.IsAsked(context))
-        {
-            await Tunnels.RefuseAsync(context);
-            return;
-        }
+        if (await RequestTarget.RefusesAsync(context)) return;
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         timeout.CancelAfter(backends.Timeout);
         try
@@ -73,9 +72,7 @@ public static class Forwarding
 
     private static HttpRequestMessage Copy(HttpContext context, Uri backend)
     {
-        // The raw target, so that escapes arrive as the client sent them.
-        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), new Uri(backend.GetLeftPart(UriPartial.Authority) + target,
+        var request = new HttpRequestMessage(new HttpMethod(context.Request.Method), new Uri(backend.GetLeftPart(UriPartial.Authority) + RequestTarget.Of(context),
             new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
         if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true })
         {
@@ -90,10 +87,11 @@ public static class Forwarding
         }
         foreach (var (name, values) in context.Request.Headers)
         {
-            if (HopByHop.Contains(name)) continue;
+            if (HopByHop.Contains(name) || name.Equals(ForwardedFor, StringComparison.OrdinalIgnoreCase)) continue;
             if (!request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values))
                 request.Content?.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
         }
+        if (context.Connection.RemoteIpAddress is { } client) request.Headers.TryAddWithoutValidation(ForwardedFor, client.ToString());
         return request;
     }
 

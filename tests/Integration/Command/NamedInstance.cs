@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 using Tally.Tests.Support;
 
@@ -15,6 +17,12 @@ internal sealed class NamedInstance : IAsyncDisposable
     private WebApplication? _app;
 
     private NamedInstance(string name) => _name = name;
+
+    /// <summary>Of each request, as it came.</summary>
+    public ConcurrentQueue<string> Targets { get; } = new();
+
+    /// <summary>X-Forwarded-For of each request.</summary>
+    public ConcurrentQueue<string> ForwardedFor { get; } = new();
 
     public Uri Address => new($"http://127.0.0.1:{_port}");
 
@@ -37,7 +45,12 @@ internal sealed class NamedInstance : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, _port));
         _app = builder.Build();
-        _app.Run(context => context.Response.WriteAsync(_name));
+        _app.Run(context =>
+        {
+            Targets.Enqueue(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
+            ForwardedFor.Enqueue($"{context.Request.Headers["X-Forwarded-For"]}");
+            return context.Response.WriteAsync(_name);
+        });
         await _app.StartAsync();
     }
 
