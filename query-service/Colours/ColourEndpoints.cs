@@ -1,5 +1,3 @@
-using System.Net;
-using Microsoft.Extensions.Options;
 using Tally.QueryService.Http;
 using Tally.QueryService.Reading;
 using Tally.Shared.Hosting;
@@ -57,41 +55,4 @@ public static class ColourEndpoints
             context.Abort();
         }
     }
-}
-
-/// <summary>Finds the processor that has the colours, beginning with the one that had them last.</summary>
-public sealed class ColourSource(IOptions<ColourOptions> options) : IDisposable
-{
-    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(1) });
-    private readonly string[] _processors = options.Value.Processors.Split(',');
-    private volatile int _last;
-
-    /// <returns>Its answer, headers read; null when none has them.</returns>
-    public async Task<HttpResponseMessage?> AskAsync(string pathAndQuery, CancellationToken cancellation)
-    {
-        var begin = _last;
-        for (var n = 0; n < _processors.Length; n++)
-        {
-            var at = (begin + n) % _processors.Length;
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            limit.CancelAfter(options.Value.Timeout);
-            try
-            {
-                var answer = await _http.GetAsync(new Uri(_processors[at].TrimEnd('/') + pathAndQuery), HttpCompletionOption.ResponseHeadersRead, limit.Token);
-                if (answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.BadRequest)
-                {
-                    _last = at;
-                    return answer;
-                }
-                answer.Dispose();
-            }
-            catch (Exception e) when (e is HttpRequestException or OperationCanceledException && !cancellation.IsCancellationRequested)
-            {
-                // It may be the others that have them.
-            }
-        }
-        return null;
-    }
-
-    public void Dispose() => _http.Dispose();
 }
