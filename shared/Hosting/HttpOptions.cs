@@ -23,6 +23,12 @@ public sealed class HttpOptions
     [Range(typeof(long), "1", "100000", ErrorMessage = "Http:MaxConnections must be from 1 to 100000.")]
     public long MaxConnections { get; set; } = 10_000;
 
+    /// <summary>
+    /// Bytes a second at which a request body has to come, 1 to 1 GiB, once it is 5 s old: a place that a body in memory takes must not be held for hours.
+    /// </summary>
+    [Range(1, 1073741824, ErrorMessage = "Http:MinBodyBytesPerSecond must be from 1 to 1073741824.")]
+    public int MinBodyBytesPerSecond { get; set; } = 16 * 1024;
+
     /// <summary>Serve <c>/metrics</c> to other machines too; otherwise only loopback is answered. For a scraper on a network that is ours.</summary>
     public bool PublicMetrics { get; set; }
 }

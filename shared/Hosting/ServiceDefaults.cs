@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -15,6 +16,8 @@ public static class ServiceDefaults
 {
     /// <summary>The longest a service may take from SIGTERM to its end.</summary>
     public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(9);
+
+    private static readonly TimeSpan BodyGrace = TimeSpan.FromSeconds(5);
 
     /// <param name="builder">The service's builder.</param>
     /// <param name="service">Name in logs and traces, such as <c>command-service</c>.</param>
@@ -66,8 +69,9 @@ public static class ServiceDefaults
         builder.Configuration.GetSection(HttpOptions.Section).Bind(http);
         if (!IPAddress.TryParse(http.Bind, out var address))
             throw new ConfigurationException($"Http:Bind is '{http.Bind}': set it to an IP address such as 127.0.0.1 or 0.0.0.0.");
-        // Kestrel is told before options are checked; the range in HttpOptions is the same.
+        // Kestrel is told before options are checked; the ranges in HttpOptions are the same.
         if (http.Port is < 0 or > 65535) throw new ConfigurationException("Http:Port must be from 0 to 65535.");
+        if (http.MinBodyBytesPerSecond < 1) throw new ConfigurationException("Http:MinBodyBytesPerSecond must be from 1 to 1073741824.");
         ServerRefusals.Add(builder.Services);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -78,6 +82,7 @@ public static class ServiceDefaults
             kestrel.Limits.MaxRequestLineSize = 8 * 1024;
             kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
             kestrel.Limits.MaxRequestHeaderCount = 100;
+            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(http.MinBodyBytesPerSecond, BodyGrace);
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
             kestrel.Listen(address, http.Port, ServerRefusals.Follow);
         });
