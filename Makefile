@@ -32,7 +32,7 @@ feed-analytics: ## clicks and impressions straight into Kafka, with progress and
 	@deploy/local/feed.sh analytics
 
 feed-frames: ## frames of a file into Kafka, a line each, with progress and records a second (FILE=stream.jsonl.gz RATE=0 BOOTSTRAP=host:port)
-	@FOLDER=$(CURDIR)/data deploy/local/feed.sh frames
+	@FOLDER="$(CURDIR)/data" deploy/local/feed.sh frames
 
 feed-flows: ## arrays of flows straight into Kafka, with progress and records a second (COUNT=1000000 ARRAY=100 RATE=0 BOOTSTRAP=host:port)
 	@deploy/local/feed.sh flows

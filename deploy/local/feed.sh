@@ -18,7 +18,8 @@ fi
 if [ -z "${HashKey__File:-}${HashKey__Value:-}" ]; then
   if [ "$(running_mode)" = compose ]; then
     export HashKey__Value
-    HashKey__Value=$(sed -n 's/^HASH_KEY=//p' "$root/.env" 2> /dev/null)
+    HashKey__Value=$(sed -n 's/^HASH_KEY=//p' "$root/.env" 2> /dev/null || true)
+    [ -n "$HashKey__Value" ] || [ "$1" != analytics ] || die "the key that users are hashed with is not in $root/.env: \`docker compose\` made one in its volume; give it in HashKey__Value"
   else
     export HashKey__File=$DATA/hash.key
   fi
