@@ -25,10 +25,15 @@ internal sealed partial class RedisContainerRun(string folder, string[] argument
         .Build();
 
     private string _log = "";
+    private bool _hasStarted;
 
     public string Log => $"--- redis in a container\n{_log}";
 
-    public Task StartAsync() => _container.StartAsync();
+    public async Task StartAsync()
+    {
+        await _container.StartAsync();
+        _hasStarted = true;
+    }
 
     public async Task KillAsync()
     {
@@ -58,6 +63,7 @@ internal sealed partial class RedisContainerRun(string folder, string[] argument
 
     private async Task KeepLogAsync()
     {
+        if (!_hasStarted) return;
         var (said, complained) = await _container.GetLogsAsync();
         _log = said + complained;
     }
