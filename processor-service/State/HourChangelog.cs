@@ -52,7 +52,10 @@ public sealed class HourChangelog(int generation, int chunkHashes)
     {
         var chunk = Parse(value);
         if (chunk.Generation != generation || hours.Dropped.Contains(chunk.Hour)) return;
+        var isNew = !hours.All.ContainsKey(chunk.Hour);
         var hour = hours.Get(chunk.Hour);
+        // Chunks begin with 0 and follow each other, in the log too: whatever compaction leaves of a chunk lies before the next one.
+        if (chunk.Chunk > (isNew ? 0 : hour.OpenChunk + 1)) hours.Incomplete.Add(chunk.Hour);
         var users = MemoryMarshal.Cast<byte, UInt128>(chunk.Users.Span);
         var ids = MemoryMarshal.Cast<byte, UInt128>(chunk.Ids.Span);
         hours.Restore(hour, users, ids);

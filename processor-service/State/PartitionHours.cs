@@ -21,6 +21,9 @@ public sealed class PartitionHours(StateBudget? budget = null, RunStore? runs = 
     /// <summary>Hours that are known no more.</summary>
     public DroppedHours Dropped { get; } = new();
 
+    /// <summary>Hours of which the changelog that was read lacks a chunk.</summary>
+    public HashSet<long> Incomplete { get; } = [];
+
     /// <summary>Bytes that evicting everything would free.</summary>
     public long EvictableBytes { get; private set; }
 
@@ -45,6 +48,8 @@ public sealed class PartitionHours(StateBudget? budget = null, RunStore? runs = 
         if (hours.Count == 0) return;
         foreach (var hour in hours)
         {
+            // Of an hour that was dropped compaction may have left some chunks.
+            Incomplete.Remove(hour);
             if (!_hours.Remove(hour, out var state)) continue;
             state.Dispose();
             _unsettledUsers.Remove(state);

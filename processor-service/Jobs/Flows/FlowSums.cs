@@ -39,6 +39,9 @@ public sealed class FlowSums : IDisposable
     /// <summary>Hours that have something in memory.</summary>
     public IEnumerable<FlowHour> Held => _hours.Values.Where(hour => hour.Bytes > 0);
 
+    /// <summary>Hours that have sums, in memory or not.</summary>
+    public int HourCount => _hours.Count;
+
     /// <summary>Whether an hour has sums, and nobody knows with which array it began: as those have that a rebuild carried over.</summary>
     public bool IsOfUnknownBeginning(long hour) => _hours.TryGetValue(hour, out var found) && found.FirstOffset is null;
 

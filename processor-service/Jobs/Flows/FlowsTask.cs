@@ -2,6 +2,7 @@ using Confluent.Kafka;
 using Google.Protobuf;
 using Tally.ProcessorService.Engine;
 using Tally.ProcessorService.Engine.Broker;
+using Tally.ProcessorService.State;
 using Tally.Shared.Contracts;
 
 namespace Tally.ProcessorService.Jobs.Flows;
@@ -53,11 +54,12 @@ public sealed class FlowsTask(int generation, TimeSpan rememberKeys, FlowMemory 
         _saturated = progress.Counters.TryGetValue(SaturatedFlows, out var saturated) ? saturated : 0;
         (_keptBelow, _rebuiltFrom) = (progress.KeptBelowOffset, progress.RebuiltFromOffset);
         _keys.Saw(progress.LastAppendMs);
-        return null;
+        return _sums.HourCount < progress.StateHours ? LostState.Sentence(_sums.HourCount, progress.StateHours) : null;
     }
 
     public void Describe(Progress progress)
     {
+        progress.StateHours = _sums.HourCount;
         progress.Counters[Flows] = _flows;
         progress.Counters[SaturatedFlows] = _saturated;
         (progress.KeptBelowOffset, progress.RebuiltFromOffset) = (_keptBelow, _rebuiltFrom);

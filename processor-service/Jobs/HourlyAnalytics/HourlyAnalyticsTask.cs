@@ -81,6 +81,8 @@ public sealed class HourlyAnalyticsTask : IJobTask
             foreach (var hour in Hours.All.Values.Where(hour => hour.Hour < _rebuiltFromHour && !hour.Touched)) Touch(hour).CountsChanged = true;
         foreach (var hour in Hours.All.Values) _sketches?.Note(hour);
         _late = progress.Counters.TryGetValue(LateCounter, out var late) ? late : 0;
+        if (Hours.Incomplete.Count > 0 || Hours.All.Count < progress.StateHours)
+            return LostState.Sentence(Hours.All.Count - Hours.Incomplete.Count, Math.Max(progress.StateHours, Hours.All.Count));
         return progress.KeyFingerprint == _hasher.Fingerprint
             ? null
             : $"the hash key changed: every user would count as new; set HashKey:File to the key with fingerprint {progress.KeyFingerprint} "
@@ -91,6 +93,7 @@ public sealed class HourlyAnalyticsTask : IJobTask
     {
         progress.KeyFingerprint = _hasher.Fingerprint;
         progress.KeyedBy = _keyedBy;
+        progress.StateHours = Hours.All.Count;
         (progress.RebuiltFromHour, progress.KeptBelowOffset) = (_rebuiltFromHour, _keptBelow);
         if (_late > 0) progress.Counters[LateCounter] = _late;
     }

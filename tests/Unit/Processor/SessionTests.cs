@@ -123,6 +123,24 @@ public sealed class SessionTests : IDisposable
         Assert.That(() => _simulation.RunUntilIdle(), Throws.TypeOf<ConfigurationException>().With.Message.Contains("the topic was recreated"));
     }
 
+    [TestCase(0)]
+    [TestCase(1)]
+    [TestCase(100)]
+    public void A_changelog_made_anew_under_the_engine_stops_the_next_process_instead_of_counting_users_again(int events)
+    {
+        _simulation.Produce(new Random(2), 100, new Recount());
+        var made = false;
+        Assert.That(_simulation.RunUntilIdle(TimeSpan.FromSeconds(5), whenIdle: () =>
+        {
+            if (made || Enumerable.Range(0, Partitions).Any(p => !Broker.Committed(Topics.Hours, p).Any()) || _simulation.Outcomes() < 100) return;
+            made = true;
+            for (var p = 0; p < Partitions; p++) Broker.Log(Topics.Changelog, p).Clear();
+            // Touches some of the hours: their open chunks and progress are all that the new topic gets.
+            _simulation.Produce(new Random(3), events, new Recount());
+        }));
+        Assert.That(() => _simulation.RunUntilIdle(), Throws.TypeOf<ConfigurationException>().With.Message.Contains("its changelog gives back the state of"));
+    }
+
     [Test]
     public void Another_hash_key_stops_the_process()
     {
