@@ -34,7 +34,7 @@ public sealed partial class TaskStart(
         // Shared state goes on as a whole or not at all, and whether it may cannot be told from offsets alone.
         var kept = job.IsMerging ? [] : assigned.Where((p, i) => parked.TryGetValue(p, out var task) && offsets[i] == task.NextOffset).Select(p => parked[p]).ToArray();
         // While the group had no owner for them, their topic may have been made anew.
-        _sameTopic.Check(kept.Select(task => task.LastProgress).OfType<Progress>(), cancellation);
+        WhileBrokersAnswer(() => _sameTopic.Check(kept.Select(task => task.LastProgress).OfType<Progress>(), cancellation), cancellation);
         foreach (var task in kept) task.GoOn();
         // Their folders are needed by whoever comes next, here or there.
         foreach (var task in parked.Values.Except(kept)) task.Dispose();
@@ -49,6 +49,13 @@ public sealed partial class TaskStart(
     /// <summary>A former owner's open transaction keeps its offsets unstable until it ends, by its time-out at the latest.</summary>
     private IReadOnlyList<long?> StableOffsets(IInputLog input, IReadOnlyList<int> partitions, CancellationToken cancellation)
     {
+        IReadOnlyList<long?> offsets = [];
+        WhileBrokersAnswer(() => offsets = input.Committed(partitions), cancellation);
+        return offsets;
+    }
+
+    private void WhileBrokersAnswer(Action question, CancellationToken cancellation)
+    {
         var began = clock.GetTimestamp();
         while (true)
         {
@@ -56,7 +63,8 @@ public sealed partial class TaskStart(
             status.Beat();
             try
             {
-                return input.Committed(partitions);
+                question();
+                return;
             }
             catch (BrokerAwayException) when (clock.GetElapsedTime(began) < SilenceMax)
             {

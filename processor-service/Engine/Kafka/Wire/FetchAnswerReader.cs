@@ -47,8 +47,7 @@ internal ref struct FetchAnswerReader
             _partitions = _answer.Count();
         }
         _partitions--;
-        var (partition, error, highWatermark, lastStable) = (_answer.Int32(), (ErrorCode)_answer.Int16(), _answer.Int64(), _answer.Int64());
-        _answer.Int64();
+        var (partition, error, highWatermark, lastStable, logStart) = (_answer.Int32(), (ErrorCode)_answer.Int16(), _answer.Int64(), _answer.Int64(), _answer.Int64());
         var abortedAt = aborted.AbortedCount;
         for (var left = _answer.Count(); left > 0; left--) aborted.Add(new FetchedAnswer.AbortedTransaction(_answer.Int64(), _answer.Int64()));
         var preferredReplica = _answer.Int32();
@@ -60,6 +59,7 @@ internal ref struct FetchAnswerReader
             Error = error,
             HighWatermark = highWatermark,
             LastStable = lastStable,
+            LogStart = logStart,
             AbortedAt = abortedAt,
             AbortedEnd = aborted.AbortedCount,
         };
@@ -76,14 +76,14 @@ internal ref struct FetchAnswerReader
             var batch = new BatchHead(_bytes.AsSpan(at));
             if (batch.Magic != 2) return new Head { At = at, End = at, Next = next, Unreadable = $"records in format {batch.Magic}" };
             if (end - at < BatchHead.Bytes) break;
-            if (batch.IsCompressed) return new Head { At = at, End = at, Next = next, Unreadable = "compressed records" };
+            var mark = new BatchMark(batch.LastOffset, batch.Checksum);
+            if (at == begin) first = mark;
+            if (batch.IsCompressed) return new Head { At = at, End = at, Next = next, First = first, Unreadable = "compressed records" };
             if (batch.Size < BatchHead.Bytes) throw new DamagedAnswerException($"a batch claims {batch.Size} bytes");
             if (batch.Size > end - at) break;
             if (batch.BaseOffset < 0 || batch.LastOffset < batch.BaseOffset) throw new DamagedAnswerException($"a batch has offsets from {batch.BaseOffset} to {batch.LastOffset}");
             if (batch.LastOffset < next) throw new DamagedAnswerException($"offset {batch.LastOffset} comes behind offset {next}");
-            last = new BatchMark(batch.LastOffset, batch.Checksum);
-            if (at == begin) first = last;
-            next = batch.LastOffset + 1;
+            (next, last) = (batch.LastOffset + 1, mark);
             at += batch.Size;
         }
         return new Head { At = begin, End = at, Next = next, First = first, Last = last };
@@ -95,6 +95,9 @@ internal ref struct FetchAnswerReader
         public ErrorCode Error { get; init; }
         public long HighWatermark { get; init; }
         public long LastStable { get; init; }
+
+        /// <summary>Its first offset.</summary>
+        public long LogStart { get; init; }
 
         /// <summary>First of its batches.</summary>
         public int At { get; init; }

@@ -4,8 +4,8 @@ namespace Tally.ProcessorService.Engine.Kafka.Wire;
 /// <param name="number">Its number.</param>
 /// <param name="position">First offset to be read.</param>
 /// <param name="isChecked">
-/// Whether its log is still the one that was read is looked at whenever its leader was away: a topic that was made anew, or a leader that lost the end of its log, may have other
-/// records at the same offsets. Not for a log that is compacted, whose batches change.
+/// Whether its log is still the one that was read is looked at whenever its leader or the reader was away: a topic that was made anew, or a leader that lost the end of its log, may
+/// have other records at the same offsets. Not for a log that is compacted, whose batches change.
 /// </param>
 internal sealed class FetchedPartition(int number, long position, bool isChecked)
 {
@@ -18,14 +18,14 @@ internal sealed class FetchedPartition(int number, long position, bool isChecked
     /// <summary>Next offset that was not handed out, nor is in the answer in hand.</summary>
     public long Position { get; private set; } = position;
 
-    /// <summary>Next offset to be asked for; in doubt the last record that was read is asked for once more.</summary>
-    public long AskFrom => IsDoubted ? Position - 1 : Position;
+    /// <summary>Next offset to be asked for.</summary>
+    public long AskFrom => Doubt == Doubt.LastBatch ? Position - 1 : Position;
+
+    /// <summary>What has to be seen before anything more is handed out. It begins with the batch before the first that is read, to know it again.</summary>
+    public Doubt Doubt { get; private set; } = isChecked && position > 0 ? Doubt.LastBatch : Doubt.None;
 
     /// <summary>Number of the broker that leads it, or null while that is not known.</summary>
     public int? Leader { get; private set; }
-
-    /// <summary>It has to be seen whether the last batch that was read is still there.</summary>
-    public bool IsDoubted { get; private set; }
 
     /// <summary>End of the log as the last answer told it, open transactions included.</summary>
     public long? End { get; set; }
@@ -47,7 +47,7 @@ internal sealed class FetchedPartition(int number, long position, bool isChecked
     public void Follow(int? leader)
     {
         if (leader == Leader) return;
-        if (Leader is not null) Doubt();
+        if (Leader is not null) BeginDoubt();
         Leader = leader;
     }
 
@@ -58,20 +58,41 @@ internal sealed class FetchedPartition(int number, long position, bool isChecked
         AskAtMs = nowMs + PauseMs;
     }
 
-    /// <summary>Compares the batch that lies before <see cref="Position"/> now with the one that was read there, and trusts the log again.</summary>
-    /// <returns>False where it is another one.</returns>
+    /// <summary>It may be another log now.</summary>
+    public void BeginDoubt() => Doubt = isChecked && Position > 0 ? Doubt.LastBatch : Doubt.None;
+
+    /// <summary>What lies before <see cref="Position"/> is there no more: whether by its age alone, the log's beginning tells.</summary>
+    public void LastIsGone() => Doubt = Doubt.LogStart;
+
+    /// <summary>Looks at the batch that lies before <see cref="Position"/> now.</summary>
+    /// <returns>False where another one was read there.</returns>
     public bool IsSame(BatchMark before)
     {
-        IsDoubted = false;
-        return before == _last;
+        Doubt = Doubt.None;
+        if (_last is { } read) return before == read;
+        // One that goes on beyond the position is read anew, and known from then on.
+        if (before.LastOffset == Position - 1) _last = before;
+        return true;
     }
 
-    /// <summary>The last batch is gone, by its age: nothing is left to compare with.</summary>
-    public void TrustUnseen()
+    /// <summary>Looks at the log's first offset.</summary>
+    /// <returns>False where the last batch was not removed by its age.</returns>
+    public bool IsSame(long logStart)
     {
+        Doubt = Doubt.None;
         _last = null;
-        IsDoubted = false;
+        return logStart >= Position;
     }
+}
 
-    private void Doubt() => IsDoubted = _last is not null;
+/// <summary>What is not known of a partition.</summary>
+internal enum Doubt
+{
+    None,
+
+    /// <summary>Whether the batch before the position is the one that was read.</summary>
+    LastBatch,
+
+    /// <summary>Whether the log begins behind that.</summary>
+    LogStart,
 }

@@ -14,6 +14,9 @@ internal sealed class LeaderConnection(int number, Endpoint endpoint, FetchSetti
     /// <summary>Between two looks of the reader while nothing comes.</summary>
     private const long LoopMs = 25;
 
+    /// <summary>A reader that was away for so long, with its last question answered, may have missed that a topic was made anew.</summary>
+    private const long AwayMs = 300;
+
     private readonly RequestWriter _request = new();
     private readonly List<(FetchedPartition Partition, long From)> _asked = [];
     private int _correlation;
@@ -43,7 +46,8 @@ internal sealed class LeaderConnection(int number, Endpoint endpoint, FetchSetti
         if (Connection is null)
         {
             if (nowMs < endpoint.TryAtMs) return false;
-            Connection = endpoint.Connect(nowMs + SilenceMs);
+            Connection = endpoint.TryConnect(nowMs, nowMs + SilenceMs);
+            if (Connection is null) return false;
         }
         return Connection.TryAdvance(nowMs);
     }
@@ -51,10 +55,15 @@ internal sealed class LeaderConnection(int number, Endpoint endpoint, FetchSetti
     /// <summary>Asks for the partitions, those first that got nothing the last time.</summary>
     public void Ask(IEnumerable<FetchedPartition> partitions, long nowMs)
     {
-        _asked.Clear();
-        _asked.AddRange(partitions.Select(partition => (partition, partition.AskFrom)));
-        if (_asked.Count == 0) return;
         var wait = (long)settings.Wait.TotalMilliseconds;
+        var wasAway = nowMs - _askedAtMs > wait + AwayMs;
+        _asked.Clear();
+        foreach (var partition in partitions)
+        {
+            if (wasAway) partition.BeginDoubt();
+            _asked.Add((partition, partition.AskFrom));
+        }
+        if (_asked.Count == 0) return;
         if (nowMs - _askedAtMs > (2 * wait) + LoopMs) UpToDateAtMs = nowMs + wait;
         _askedAtMs = nowMs;
         _request.Begin(ApiKey.Fetch, FetchVersion, ++_correlation, settings.ClientId);

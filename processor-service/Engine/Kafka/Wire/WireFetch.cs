@@ -227,33 +227,30 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, bo
     private bool Take(FetchedPartition partition, long from, in FetchAnswerReader.Head head, long now)
     {
         // What was asked for before the doubt is asked for again.
-        if (partition.IsDoubted && from != partition.AskFrom) return false;
+        if (partition.Doubt != Doubt.None && from != partition.AskFrom) return false;
         if (head.Error != ErrorCode.NoError)
         {
-            if (partition.IsDoubted && head.Error == ErrorCode.OffsetOutOfRange)
+            if (partition.Doubt == Doubt.LastBatch && head.Error == ErrorCode.OffsetOutOfRange)
             {
-                // Removed by its age, or with all the log: then the next offset is out of range too.
-                partition.TrustUnseen();
+                partition.LastIsGone();
                 return false;
             }
             if (!IsOfLeader(head.Error)) throw KafkaFaults.OfInput(new Error(head.Error, $"Topic {topic} partition {partition.Number} at offset {partition.Position}"), null);
             partition.ForgetLeader(now);
             return false;
         }
+        if (partition.Doubt != Doubt.None)
+        {
+            // A leader that does not know yet how much of its log holds shows it in a moment.
+            if (partition.Doubt == Doubt.LastBatch && head is { Unreadable: null } && head.End == head.At) return false;
+            if (!(partition.Doubt == Doubt.LastBatch ? partition.IsSame(head.First) : partition.IsSame(head.LogStart)))
+                throw new CorruptedException(
+                    $"{topic} partition {partition.Number} holds another record at offset {partition.Position - 1} than the one that was read: the topic was made anew, or its leader lost the end of its log.");
+        }
         if (head.Unreadable is { } unreadable)
         {
             _unreadable = $"{topic} partition {partition.Number} has {unreadable} from offset {partition.Position} on";
             return false;
-        }
-        if (partition.IsDoubted)
-        {
-            // A leader that does not know yet how much of its log holds shows it in a moment.
-            if (head.End == head.At) return false;
-            if (!partition.IsSame(head.First))
-            {
-                throw new CorruptedException(
-                    $"{topic} partition {partition.Number} holds another record at offset {partition.Position - 1} than the one that was read: the topic was made anew, or its leader lost the end of its log.");
-            }
         }
         partition.End = head.HighWatermark;
         var next = Math.Max(partition.Position, head.Next);

@@ -44,6 +44,40 @@ public sealed class SameLogTests
     }
 
     [Test]
+    public async Task A_topic_made_anew_before_anything_was_read_of_it_is_noticed_too([Values(CompressionType.None, CompressionType.Lz4)] CompressionType compression)
+    {
+        await using var brokers = Brokers.Of("local");
+        await brokers.StartAsync();
+        await CreateAsync(brokers.Bootstrap);
+        await ProduceAsync(brokers.Bootstrap, "a", 5);
+        using var log = Open(brokers.Bootstrap, from: 5);
+        Assert.That(ReadToEnd(log, orNothing: true), Is.Empty);
+
+        await MakeAnewAsync(brokers.Bootstrap, Topic);
+        await ProduceAsync(brokers.Bootstrap, "b", 20, compression);
+
+        Assert.That(() => ReadToEnd(log), Throws.TypeOf<CorruptedException>().With.Message.Contains("holds another record at offset 4"));
+    }
+
+    [Test]
+    public async Task A_topic_made_anew_while_the_reader_was_away_is_noticed()
+    {
+        await using var brokers = Brokers.Of("local");
+        await brokers.StartAsync();
+        await CreateAsync(brokers.Bootstrap);
+        await ProduceAsync(brokers.Bootstrap, "a", 5);
+        using var log = Open(brokers.Bootstrap);
+        Assert.That(ReadToEnd(log), Has.Count.EqualTo(5));
+        // Its last question is answered with nothing before the topic goes.
+        await Task.Delay(TimeSpan.FromSeconds(1));
+
+        await MakeAnewAsync(brokers.Bootstrap, Topic);
+        await ProduceAsync(brokers.Bootstrap, "b", 20);
+
+        Assert.That(() => ReadToEnd(log), Throws.TypeOf<CorruptedException>().With.Message.Contains("holds another record at offset 4"));
+    }
+
+    [Test]
     public async Task A_log_that_lost_its_end_and_went_on_with_other_records_is_noticed()
     {
         await using var broker = new BrokerProcess();
@@ -139,21 +173,21 @@ public sealed class SameLogTests
         }
     }
 
-    private static async Task ProduceAsync(string bootstrap, string name, int count)
+    private static async Task ProduceAsync(string bootstrap, string name, int count, CompressionType compression = CompressionType.None)
     {
-        using var producer = new ProducerBuilder<Null, string>(new ProducerConfig { BootstrapServers = bootstrap, Acks = Acks.All, LingerMs = 0 }).Build();
+        using var producer = new ProducerBuilder<Null, string>(new ProducerConfig { BootstrapServers = bootstrap, Acks = Acks.All, LingerMs = 0, CompressionType = compression }).Build();
         for (var i = 0; i < count; i++) await producer.ProduceAsync(Topic, new Message<Null, string> { Value = $"{name}{i}" });
     }
 
-    private static KafkaReplayLog Open(string bootstrap)
+    private static KafkaReplayLog Open(string bootstrap, long from = 0)
     {
         var kafka = new KafkaOptions { BootstrapServers = bootstrap };
         return new KafkaReplayLog(
-            KafkaClientConfig.Consumer(kafka, "test", "test-reader"), Topic, [new PartitionOffset(0, 0)], isInput: true, new FetchRoute(kafka, new ProcessorOptions()), NullLogger.Instance);
+            KafkaClientConfig.Consumer(kafka, "test", "test-reader"), Topic, [new PartitionOffset(0, from)], isInput: true, new FetchRoute(kafka, new ProcessorOptions()), NullLogger.Instance);
     }
 
-    /// <summary>Reads until records came and their end was told.</summary>
-    private static List<string> ReadToEnd(KafkaReplayLog log)
+    /// <summary>Reads until records came, <paramref name="orNothing"/>, and their end was told.</summary>
+    private static List<string> ReadToEnd(KafkaReplayLog log, bool orNothing = false)
     {
         var read = new List<string>();
         var began = TimeProvider.System.GetTimestamp();
@@ -161,7 +195,7 @@ public sealed class SameLogTests
         {
             if (!log.TryRead(TimeSpan.FromMilliseconds(100), out var record)) continue;
             if (!record.IsEnd) read.Add(Encoding.UTF8.GetString(record.Value));
-            else if (read.Count > 0) return read;
+            else if (read.Count > 0 || orNothing) return read;
         }
         throw new AssertionException($"No end was told after {read.Count} records.");
     }

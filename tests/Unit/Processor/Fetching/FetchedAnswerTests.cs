@@ -76,6 +76,13 @@ public sealed class FetchedAnswerTests
         Assert.That(() => Read(FetchAnswer.Of(new FetchAnswer.Part(0, 9, Batch(0, "a", "b") with { LastOffsetDelta = 0 }))), Throws.TypeOf<DamagedAnswerException>());
 
     [Test]
+    public void Of_a_batch_that_is_cut_off_nothing_is_taken_for_read()
+    {
+        var head = Heads(FetchAnswer.Of(new FetchAnswer.Part(0, 9, Batch(0, "a"), Batch(1, "b")) { CutOff = 1 })).Single();
+        Assert.That((head.Next, head.First.LastOffset, head.Last.LastOffset), Is.EqualTo((1, 0, 0)));
+    }
+
+    [Test]
     public void A_short_message_of_an_older_format_is_named_too() =>
         Assert.That(Heads(FetchAnswer.Of(new FetchAnswer.Part(0, 9, Batch(0, "a") with { Magic = 1 }) { CutOff = 40 })).Single().Unreadable, Is.EqualTo("records in format 1"));
 
