@@ -11,7 +11,11 @@ internal sealed class Endpoint(string host, int port)
     private const int FirstPauseMs = 50;
     private const int LongestPauseMs = 1_000;
 
+    /// <summary>A name is asked for on a thread of its own, and looked after this often.</summary>
+    private const int ResolvingLookMs = 5;
+
     private IPAddress[] _addresses = [];
+    private Resolving? _resolving;
     private int _tried;
     private int _pauseMs;
 
@@ -36,20 +40,13 @@ internal sealed class Endpoint(string host, int port)
     ];
 
     /// <summary>Begins to connect to the next of its addresses.</summary>
+    /// <returns>Null while its name is being asked for, which may take seconds; then it is to be tried again at <see cref="TryAtMs"/>.</returns>
     /// <exception cref="SocketException">Nobody listens there, or nobody knows the name.</exception>
     /// <exception cref="IOException">It is no address.</exception>
-    public BrokerConnection Connect(long limitMs)
+    public BrokerConnection? TryConnect(long nowMs, long limitMs)
     {
-        try
-        {
-            if (_tried == _addresses.Length) (_addresses, _tried) = (Dns.GetHostAddresses(host), 0);
-            if (_addresses.Length == 0) throw new IOException("Its name has no address.");
-            return new BrokerConnection(new IPEndPoint(_addresses[_tried++], port), limitMs);
-        }
-        catch (ArgumentException e)
-        {
-            throw new IOException($"It is no address: {e.Message}", e);
-        }
+        if (_tried == _addresses.Length && !TryResolve(nowMs)) return null;
+        return new BrokerConnection(new IPEndPoint(_addresses[_tried++], port), limitMs);
     }
 
     /// <summary>It answered.</summary>
@@ -63,5 +60,55 @@ internal sealed class Endpoint(string host, int port)
         _pauseMs = Math.Clamp(_pauseMs * 2, FirstPauseMs, LongestPauseMs);
         TryAtMs = nowMs + _pauseMs;
         return true;
+    }
+
+    private bool TryResolve(long nowMs)
+    {
+        _resolving ??= new Resolving(host);
+        if (!_resolving.IsOver)
+        {
+            TryAtMs = nowMs + ResolvingLookMs;
+            return false;
+        }
+        var over = _resolving;
+        _resolving = null;
+        (_addresses, _tried) = (over.Addresses(), 0);
+        return _addresses.Length > 0 ? true : throw new IOException("Its name has no address.");
+    }
+
+    /// <summary>One question for a name. Not through the thread pool, which may be busy for long.</summary>
+    private sealed class Resolving
+    {
+        private volatile bool _isOver;
+        private IPAddress[] _addresses = [];
+        private Exception? _fault;
+
+        public Resolving(string host)
+        {
+            if (IPAddress.TryParse(host, out var address)) (_addresses, _isOver) = ([address], true);
+            else new Thread(() => Ask(host)) { IsBackground = true, Name = "resolve" }.Start();
+        }
+
+        public bool IsOver => _isOver;
+
+        public IPAddress[] Addresses() => _fault switch
+        {
+            null => _addresses,
+            SocketException => throw new SocketException(((SocketException)_fault).ErrorCode, _fault.Message),
+            _ => throw new IOException($"It is no address: {_fault.Message}", _fault),
+        };
+
+        private void Ask(string host)
+        {
+            try
+            {
+                _addresses = Dns.GetHostAddresses(host);
+            }
+            catch (Exception e) when (e is SocketException or ArgumentException)
+            {
+                _fault = e;
+            }
+            _isOver = true;
+        }
     }
 }

@@ -74,9 +74,36 @@ internal sealed class GroupLeave(string bootstrapServers, string clientId)
         return error == ErrorCode.NoError ? null : $"{coordinator} says {error}";
     }
 
+    /// <summary>Over each of its addresses, until one answers.</summary>
     private ReadOnlySpan<byte> Ask(Endpoint server)
     {
-        using var connection = server.Connect(_untilMs);
+        while (true)
+        {
+            try
+            {
+                return AskOnce(server);
+            }
+            catch (Exception e) when (e is IOException or SocketException && !server.Failed(Environment.TickCount64) && Environment.TickCount64 < _untilMs)
+            {
+            }
+        }
+    }
+
+    private BrokerConnection Connect(Endpoint server)
+    {
+        using var never = new ManualResetEvent(false);
+        while (true)
+        {
+            var now = Environment.TickCount64;
+            if (now >= _untilMs) throw new IOException("It was not connected to in time.");
+            if (server.TryConnect(now, _untilMs) is { } connection) return connection;
+            never.WaitOne((int)Math.Clamp(server.TryAtMs - now, 1, 10));
+        }
+    }
+
+    private ReadOnlySpan<byte> AskOnce(Endpoint server)
+    {
+        using var connection = Connect(server);
         while (true)
         {
             var answered = connection.TryAdvance(Environment.TickCount64);

@@ -85,8 +85,8 @@ internal sealed class LeaderLookup(FetchSettings settings, string topic) : IDisp
             var next = turn < _bootstrap.Length ? _bootstrap[turn] : _brokers.Values.ElementAt(turn - _bootstrap.Length);
             if (next.TryAtMs > nowMs) continue;
             _endpoint = next;
-            _connection = next.Connect(nowMs + AnswerWithinMs);
-            return true;
+            _connection = next.TryConnect(nowMs, nowMs + AnswerWithinMs);
+            if (_connection is not null) return true;
         }
         return false;
     }
