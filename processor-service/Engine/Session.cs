@@ -81,6 +81,12 @@ public sealed partial class Session : IAssignmentListener
             CommitInHand(wait: true, andSnapshots: true);
             input.Close();
         }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // Told to end while it restored: the others need not wait for it either.
+            input.Close();
+            throw;
+        }
         catch (SessionEndException e)
         {
             input.Abandon(fenced: e is MigratedException);

@@ -82,9 +82,8 @@ public sealed partial class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMem
     {
         var member = _consumer.MemberId;
         CloseConsumer();
+        if (_fatal is null) SayGoodbye(member);
         ThrowFaults();
-        if (_config.GroupInstanceId is not { } instance || _route.Leaving(_config) is not { } leaving) return;
-        if (leaving.Leave(_config.GroupId, member, instance, GoodbyeLimit) is { } fault) Stays(_logger, instance, fault);
     }
 
     public void Abandon(bool fenced)
@@ -135,6 +134,13 @@ public sealed partial class KafkaInputLog : KafkaRecordLog, IInputLog, IKafkaMem
                 return;
             }
         }
+    }
+
+    private void SayGoodbye(string member)
+    {
+        // Without an id of its own it would take whoever has its name out of the group.
+        if (member.Length == 0 || _config.GroupInstanceId is not { } instance || _route.Leaving(_config) is not { } leaving) return;
+        if (leaving.Leave(_config.GroupId, member, instance, GoodbyeLimit) is { } fault) Stays(_logger, instance, fault);
     }
 
     private void CloseConsumer()

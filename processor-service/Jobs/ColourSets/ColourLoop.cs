@@ -87,7 +87,7 @@ public sealed partial class ColourLoop(
             // Destroying a consumer that is still a member of its group hangs in librdkafka 2.0.2.
             var member = group.MemberId;
             group.Close();
-            if (stopping.IsCancellationRequested && config.GroupInstanceId is { } instance && _route.Leaving(config) is { } leaving) leaving.Leave(config.GroupId, member, instance, GoodbyeLimit);
+            if (stopping.IsCancellationRequested && member.Length > 0 && config.GroupInstanceId is { } instance && _route.Leaving(config) is { } leaving) leaving.Leave(config.GroupId, member, instance, GoodbyeLimit);
         }
     }
 
