@@ -13,15 +13,19 @@ internal sealed class CommitThread : ICommitUnderWay, IDisposable
     private readonly SemaphoreSlim _begun = new(0);
     private readonly ManualResetEventSlim _over = new();
     private readonly TimeProvider _clock;
+    private readonly Action _leftBehind;
     private readonly Thread _thread;
     private Action? _commit;
     private ExceptionDispatchInfo? _fault;
     private long _endedAt;
     private TimeSpan _limit;
+    private bool _isLeft;
 
-    public CommitThread(TimeProvider clock)
+    /// <param name="clock">Tells when a commit ended.</param>
+    /// <param name="leftBehind">Called once a commit comes back after all that nobody waits for any more.</param>
+    public CommitThread(TimeProvider clock, Action leftBehind)
     {
-        _clock = clock;
+        (_clock, _leftBehind) = (clock, leftBehind);
         _thread = new Thread(Main) { IsBackground = true, Name = "commit" };
         _thread.Start();
     }
@@ -51,12 +55,13 @@ internal sealed class CommitThread : ICommitUnderWay, IDisposable
         return _endedAt;
     }
 
-    /// <summary>Waits for what was begun, within its limit; where it is stuck, it keeps the thread and all that it uses.</summary>
+    /// <summary>Waits for what was begun, within its limit; where it is stuck, it keeps the thread and all that it uses until it comes back.</summary>
     public void Dispose()
     {
-        if (_commit is not null && !IsOverInTime()) return;
+        _isLeft = _commit is not null && !IsOverInTime();
         _commit = null;
         _begun.Release();
+        if (_isLeft) return;
         _thread.Join();
         _begun.Dispose();
         _over.Dispose();
@@ -75,9 +80,10 @@ internal sealed class CommitThread : ICommitUnderWay, IDisposable
         while (true)
         {
             _begun.Wait();
-            if (_commit is null) return;
-            Execute(_commit);
+            if (_commit is not { } commit) break;
+            Execute(commit);
         }
+        if (_isLeft) _leftBehind();
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "Handed to whoever asks for the outcome.")]

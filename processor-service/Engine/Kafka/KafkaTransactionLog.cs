@@ -25,7 +25,7 @@ public sealed class KafkaTransactionLog : ITransactionLog
     {
         _clock = clock;
         _producer = new ProducerBuilder<byte[]?, byte[]?>(config).LogTo(logger).Build();
-        _commits = new CommitThread(clock);
+        _commits = new CommitThread(clock, leftBehind: _producer.Dispose);
     }
 
     /// <summary>Fences a former owner and ends its transaction; waits for the coordinator in slices so that a stop is seen.</summary>
@@ -92,7 +92,7 @@ public sealed class KafkaTransactionLog : ITransactionLog
     public void Dispose()
     {
         _commits.Dispose();
-        // Disposing what is still called would never end.
+        // Disposing what is still called would never end; the thread does it should the call come back.
         if (!_commits.IsStuck) _producer.Dispose();
     }
 
