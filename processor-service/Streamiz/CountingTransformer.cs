@@ -130,7 +130,8 @@ public sealed class CountingTransformer(TopologyParts parts) : ITransformer<byte
     {
         var task = new PartitionTask(parts.Job, partition, parts.Partitions, parts.Job.CreateTask(partition, parts.Partitions), parts.DeadLetters);
         Progress? progress = null;
-        foreach (var (key, value) in _state.All().Select(e => (e.Key, e.Value)))
+        // The store has them in the order of their bytes: chunk 10 before chunk 2.
+        foreach (var (key, value) in _state.All().Select(e => (e.Key, e.Value)).OrderBy(e => e.Key.Length))
         {
             if (RecordKeys.IsProgress(key)) progress = Progress.Parser.ParseFrom(value);
             else task.Task.Restore(key, value, headers: null);
