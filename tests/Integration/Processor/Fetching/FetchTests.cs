@@ -5,7 +5,6 @@ using Tally.ProcessorService.Engine;
 using Tally.ProcessorService.Engine.Broker;
 using Tally.ProcessorService.Engine.Kafka;
 using Tally.Shared.Kafka;
-using Tally.Tests.Integration.Processor.Chaos;
 using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
 
@@ -15,8 +14,9 @@ namespace Tally.Tests.Integration.Processor.Fetching;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase), Parallelizable(ParallelScope.All)]
 public sealed class FetchTests
 {
-    private const string Topic = "fetched";
     private const int Partitions = 3;
+
+    private readonly string _topic = $"fetched-{Guid.NewGuid():N}";
 
     [OneTimeSetUp]
     public static void RequireNativeLibrary()
@@ -44,7 +44,7 @@ public sealed class FetchTests
             {
                 var (producer, list) = random.Next(3) switch { 0 => (first, ofFirst), 1 => (second, ofSecond), _ => (plain, written) };
                 var key = $"{round}-{i}";
-                var result = await producer.ProduceAsync(new TopicPartition(Topic, random.Next(Partitions)), new Message<string, byte[]> { Key = key, Value = new byte[random.Next(2_000)] });
+                var result = await producer.ProduceAsync(new TopicPartition(_topic, random.Next(Partitions)), new Message<string, byte[]> { Key = key, Value = new byte[random.Next(2_000)] });
                 list.Add((result.Partition.Value, result.Offset.Value, key));
             }
             if (End(first, random)) written.AddRange(ofFirst);
@@ -65,7 +65,7 @@ public sealed class FetchTests
         {
             for (var partition = 0; partition < Partitions; partition++)
             {
-                var result = await producer.ProduceAsync(new TopicPartition(Topic, partition), new Message<string, byte[]> { Key = $"{size}", Value = new byte[size] });
+                var result = await producer.ProduceAsync(new TopicPartition(_topic, partition), new Message<string, byte[]> { Key = $"{size}", Value = new byte[size] });
                 written.Add((partition, result.Offset.Value, $"{size}"));
             }
         }
@@ -92,13 +92,11 @@ public sealed class FetchTests
         Assert.That(engine.Faults, Is.Zero, "it went on in the same session");
     }
 
-    private static async Task<Brokers> StartAsync(string kind)
+    private async Task<FetchBrokers.Lease> StartAsync(string kind)
     {
-        if (kind == "kafka" && RealKafka.Reason() is { } reason) Assert.Ignore(reason);
-        var brokers = Brokers.Of(kind);
-        await brokers.StartAsync();
+        var brokers = await FetchBrokers.TakeAsync(kind);
         using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = brokers.Bootstrap }).Build();
-        await admin.CreateTopicsAsync([new() { Name = Topic, NumPartitions = Partitions, Configs = new() { ["max.message.bytes"] = "4000000" } }]);
+        await admin.CreateTopicsAsync([new() { Name = _topic, NumPartitions = Partitions, Configs = new() { ["max.message.bytes"] = "4000000" } }]);
         return brokers;
     }
 
@@ -125,12 +123,12 @@ public sealed class FetchTests
     }
 
     /// <summary>Reads until every partition's end was told.</summary>
-    private static List<(int, long, string)> Read(string bootstrap, string fetching)
+    private List<(int, long, string)> Read(string bootstrap, string fetching)
     {
         var kafka = new KafkaOptions { BootstrapServers = bootstrap };
         using var broker = new KafkaBroker(kafka, new ProcessorOptions { Fetching = fetching }, new EngineStatus(TimeProvider.System), TimeProvider.System, NullLogger<KafkaBroker>.Instance);
-        var ends = Enumerable.Range(0, Partitions).Select(p => broker.QueryEnds(Topic, p).High).ToArray();
-        using var log = broker.OpenReplay(Topic, [.. Enumerable.Range(0, Partitions).Select(p => new PartitionOffset(p, 0))]);
+        var ends = Enumerable.Range(0, Partitions).Select(p => broker.QueryEnds(_topic, p).High).ToArray();
+        using var log = broker.OpenReplay(_topic, [.. Enumerable.Range(0, Partitions).Select(p => new PartitionOffset(p, 0))]);
         var read = new List<(int, long, string)>();
         var ended = new HashSet<int>();
         var began = TimeProvider.System.GetTimestamp();

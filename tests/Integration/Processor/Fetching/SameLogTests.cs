@@ -8,7 +8,6 @@ using Tally.ProcessorService.Engine.Kafka;
 using Tally.ProcessorService.Engine.Kafka.Fetching;
 using Tally.Shared.Hosting;
 using Tally.Shared.Kafka;
-using Tally.Tests.Integration.Processor.Chaos;
 using Tally.Tests.Support;
 using Tally.Tests.Support.LocalBroker;
 
@@ -18,7 +17,7 @@ namespace Tally.Tests.Integration.Processor.Fetching;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase), Parallelizable(ParallelScope.All)]
 public sealed class SameLogTests
 {
-    private const string Topic = "events";
+    private readonly string _topic = $"same-{Guid.NewGuid():N}";
 
     [OneTimeSetUp]
     public static void RequireNativeLibrary()
@@ -29,15 +28,13 @@ public sealed class SameLogTests
     [Test]
     public async Task A_topic_made_anew_and_filled_beyond_what_was_read_is_noticed([Values("local", "kafka")] string kind)
     {
-        if (kind == "kafka" && RealKafka.Reason() is { } reason) Assert.Ignore(reason);
-        await using var brokers = Brokers.Of(kind);
-        await brokers.StartAsync();
+        await using var brokers = await FetchBrokers.TakeAsync(kind);
         await CreateAsync(brokers.Bootstrap);
         await ProduceAsync(brokers.Bootstrap, "a", 5);
         using var log = Open(brokers.Bootstrap);
         Assert.That(ReadToEnd(log), Is.EqualTo(new[] { "a0", "a1", "a2", "a3", "a4" }));
 
-        await MakeAnewAsync(brokers.Bootstrap, Topic);
+        await MakeAnewAsync(brokers.Bootstrap, _topic);
         await ProduceAsync(brokers.Bootstrap, "b", 20);
 
         Assert.That(() => ReadToEnd(log), Throws.TypeOf<CorruptedException>().With.Message.Contains("holds another record at offset 4"));
@@ -46,14 +43,13 @@ public sealed class SameLogTests
     [Test]
     public async Task A_topic_made_anew_before_anything_was_read_of_it_is_noticed_too([Values(CompressionType.None, CompressionType.Lz4)] CompressionType compression)
     {
-        await using var brokers = Brokers.Of("local");
-        await brokers.StartAsync();
+        await using var brokers = await FetchBrokers.TakeAsync("local");
         await CreateAsync(brokers.Bootstrap);
         await ProduceAsync(brokers.Bootstrap, "a", 5);
         using var log = Open(brokers.Bootstrap, from: 5);
         Assert.That(ReadToEnd(log, orNothing: true), Is.Empty);
 
-        await MakeAnewAsync(brokers.Bootstrap, Topic);
+        await MakeAnewAsync(brokers.Bootstrap, _topic);
         await ProduceAsync(brokers.Bootstrap, "b", 20, compression);
 
         Assert.That(() => ReadToEnd(log), Throws.TypeOf<CorruptedException>().With.Message.Contains("holds another record at offset 4"));
@@ -62,8 +58,7 @@ public sealed class SameLogTests
     [Test]
     public async Task A_topic_made_anew_while_the_reader_was_away_is_noticed()
     {
-        await using var brokers = Brokers.Of("local");
-        await brokers.StartAsync();
+        await using var brokers = await FetchBrokers.TakeAsync("local");
         await CreateAsync(brokers.Bootstrap);
         await ProduceAsync(brokers.Bootstrap, "a", 5);
         using var log = Open(brokers.Bootstrap);
@@ -71,7 +66,7 @@ public sealed class SameLogTests
         // Its last question is answered with nothing before the topic goes.
         await Task.Delay(TimeSpan.FromSeconds(1));
 
-        await MakeAnewAsync(brokers.Bootstrap, Topic);
+        await MakeAnewAsync(brokers.Bootstrap, _topic);
         await ProduceAsync(brokers.Bootstrap, "b", 20);
 
         Assert.That(() => ReadToEnd(log), Throws.TypeOf<CorruptedException>().With.Message.Contains("holds another record at offset 4"));
@@ -85,7 +80,7 @@ public sealed class SameLogTests
         await CreateAsync(broker.BootstrapServers);
         await ProduceAsync(broker.BootstrapServers, "a", 3);
         await broker.TerminateAsync();
-        var folder = Path.Combine(broker.DataDirectory, "topics", Topic);
+        var folder = Path.Combine(broker.DataDirectory, "topics", _topic);
         var before = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).ToDictionary(file => file, File.ReadAllBytes);
         await broker.StartAsync();
         await ProduceAsync(broker.BootstrapServers, "lost", 2);
@@ -122,7 +117,7 @@ public sealed class SameLogTests
 
         // Too old to be compared with what was read: it goes on all the same.
         using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = broker.BootstrapServers }).Build();
-        await admin.DeleteRecordsAsync([new TopicPartitionOffset(Topic, 0, 5)]);
+        await admin.DeleteRecordsAsync([new TopicPartitionOffset(_topic, 0, 5)]);
         await broker.KillAsync();
         await broker.StartAsync();
         await ProduceAsync(broker.BootstrapServers, "c", 1);
@@ -132,8 +127,7 @@ public sealed class SameLogTests
     [Test]
     public async Task The_engine_ends_with_a_sentence_before_it_counts_any_of_a_topic_made_anew()
     {
-        await using var brokers = Brokers.Of("local");
-        await brokers.StartAsync();
+        await using var brokers = await FetchBrokers.TakeAsync("local");
         var topics = new AnalyticsTopics(brokers.Bootstrap, 1);
         await topics.CreateAsync();
         await using var engine = new RunningEngine(topics.Kafka);
@@ -148,10 +142,10 @@ public sealed class SameLogTests
         Assert.That(topics.ReadHours(), Is.EqualTo(counted), "nothing of it was counted");
     }
 
-    private static async Task CreateAsync(string bootstrap)
+    private async Task CreateAsync(string bootstrap)
     {
         using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bootstrap }).Build();
-        await admin.CreateTopicsAsync([new TopicSpecification { Name = Topic, NumPartitions = 1 }]);
+        await admin.CreateTopicsAsync([new TopicSpecification { Name = _topic, NumPartitions = 1 }]);
     }
 
     /// <summary>As fast as the broker can.</summary>
@@ -173,17 +167,17 @@ public sealed class SameLogTests
         }
     }
 
-    private static async Task ProduceAsync(string bootstrap, string name, int count, CompressionType compression = CompressionType.None)
+    private async Task ProduceAsync(string bootstrap, string name, int count, CompressionType compression = CompressionType.None)
     {
         using var producer = new ProducerBuilder<Null, string>(new ProducerConfig { BootstrapServers = bootstrap, Acks = Acks.All, LingerMs = 0, CompressionType = compression }).Build();
-        for (var i = 0; i < count; i++) await producer.ProduceAsync(Topic, new Message<Null, string> { Value = $"{name}{i}" });
+        for (var i = 0; i < count; i++) await producer.ProduceAsync(_topic, new Message<Null, string> { Value = $"{name}{i}" });
     }
 
-    private static KafkaReplayLog Open(string bootstrap, long from = 0)
+    private KafkaReplayLog Open(string bootstrap, long from = 0)
     {
         var kafka = new KafkaOptions { BootstrapServers = bootstrap };
         return new KafkaReplayLog(
-            KafkaClientConfig.Consumer(kafka, "test", "test-reader"), Topic, [new PartitionOffset(0, from)], isInput: true, new FetchRoute(kafka, new ProcessorOptions()), NullLogger.Instance);
+            KafkaClientConfig.Consumer(kafka, "test", "test-reader"), _topic, [new PartitionOffset(0, from)], isInput: true, new FetchRoute(kafka, new ProcessorOptions()), NullLogger.Instance);
     }
 
     /// <summary>Reads until records came, <paramref name="orNothing"/>, and their end was told.</summary>
