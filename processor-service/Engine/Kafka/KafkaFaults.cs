@@ -22,6 +22,11 @@ public static class KafkaFaults
     public static BrokerAwayException OfQuestion(KafkaException e, string question) =>
         new($"{question}: {e.Error.Code} ({e.Error.Reason.TrimEnd('.')}).", e);
 
+    /// <summary>A fault of fetching that passes once the right broker is asked.</summary>
+    public static bool IsOfLeader(ErrorCode error) => error is
+        ErrorCode.NotLeaderForPartition or ErrorCode.LeaderNotAvailable or ErrorCode.UnknownTopicOrPart or ErrorCode.FencedLeaderEpoch or ErrorCode.UnknownLeaderEpoch
+        or ErrorCode.ReplicaNotAvailable or ErrorCode.KafkaStorageError or ErrorCode.OffsetNotAvailable or ErrorCode.BrokerNotAvailable or ErrorCode.RequestTimedOut;
+
     private static bool IsMigration(ErrorCode code) => code is
         ErrorCode.Local_Fenced or ErrorCode.Local_MaxPollExceeded or ErrorCode.Local_AssignmentLost
         or ErrorCode.InvalidProducerEpoch or ErrorCode.ProducerFenced or ErrorCode.InvalidProducerIdMapping

@@ -64,6 +64,17 @@ internal sealed class FetchedPartition(int number, long position, bool isChecked
     /// <summary>What lies before <see cref="Position"/> is there no more: whether by its age alone, the log's beginning tells.</summary>
     public void LastIsGone() => Doubt = Doubt.LogStart;
 
+    /// <summary>Looks at what came where something was in doubt.</summary>
+    /// <returns>Whether it is of the log that was read, or null while that cannot be told.</returns>
+    public bool? IsSame(in FetchAnswerReader.Head head) => Doubt switch
+    {
+        Doubt.None => true,
+        // A leader that does not know yet how much of its log holds shows it in a moment.
+        Doubt.LastBatch when head is { Unreadable: null } && head.End == head.At => null,
+        Doubt.LastBatch => IsSame(head.First),
+        _ => IsSame(head.LogStart),
+    };
+
     /// <summary>Looks at the batch that lies before <see cref="Position"/> now.</summary>
     /// <returns>False where another one was read there.</returns>
     public bool IsSame(BatchMark before)

@@ -235,18 +235,14 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, bo
                 partition.LastIsGone();
                 return false;
             }
-            if (!IsOfLeader(head.Error)) throw KafkaFaults.OfInput(new Error(head.Error, $"Topic {topic} partition {partition.Number} at offset {partition.Position}"), null);
+            if (!KafkaFaults.IsOfLeader(head.Error)) throw KafkaFaults.OfInput(new Error(head.Error, $"Topic {topic} partition {partition.Number} at offset {partition.Position}"), null);
             partition.ForgetLeader(now);
             return false;
         }
-        if (partition.Doubt != Doubt.None)
-        {
-            // A leader that does not know yet how much of its log holds shows it in a moment.
-            if (partition.Doubt == Doubt.LastBatch && head is { Unreadable: null } && head.End == head.At) return false;
-            if (!(partition.Doubt == Doubt.LastBatch ? partition.IsSame(head.First) : partition.IsSame(head.LogStart)))
-                throw new CorruptedException(
-                    $"{topic} partition {partition.Number} holds another record at offset {partition.Position - 1} than the one that was read: the topic was made anew, or its leader lost the end of its log.");
-        }
+        if (partition.IsSame(head) is not { } isSame) return false;
+        if (!isSame)
+            throw new CorruptedException(
+                $"{topic} partition {partition.Number} holds another record at offset {partition.Position - 1} than the one that was read: the topic was made anew, or its leader lost the end of its log.");
         if (head.Unreadable is { } unreadable)
         {
             _unreadable = $"{topic} partition {partition.Number} has {unreadable} from offset {partition.Position} on";
@@ -268,11 +264,6 @@ internal sealed partial class WireFetch(FetchSettings settings, string topic, bo
         }
         return true;
     }
-
-    /// <summary>Faults that pass once the right broker is asked.</summary>
-    private static bool IsOfLeader(ErrorCode error) => error is
-        ErrorCode.NotLeaderForPartition or ErrorCode.LeaderNotAvailable or ErrorCode.UnknownTopicOrPart or ErrorCode.FencedLeaderEpoch or ErrorCode.UnknownLeaderEpoch
-        or ErrorCode.ReplicaNotAvailable or ErrorCode.KafkaStorageError or ErrorCode.OffsetNotAvailable or ErrorCode.BrokerNotAvailable or ErrorCode.RequestTimedOut;
 
     private void WaitForSockets(int waitMs)
     {
