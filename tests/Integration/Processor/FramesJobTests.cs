@@ -54,23 +54,26 @@ public sealed class FramesJobTests
         Assert.That(await processor.StopAsync(TimeSpan.FromSeconds(8)), Is.Zero, processor.Log);
     }
 
-    [Test]
-    public async Task A_second_instance_waits_and_takes_all_partitions_over()
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task A_second_instance_waits_and_takes_all_partitions_over(bool killed)
     {
         await using var broker = await TestBroker.StartAsync();
         var topics = new FrameTopics(broker.BootstrapServers, 3);
         await topics.CreateAsync();
         var frames = FrameStream.Make(5, 3, 3_000, users: 100, stepMax: 2, wild: false);
         await using var first = Start(broker.BootstrapServers, 3, "1", leaves: true);
-        topics.Produce(frames[..1_500]);
+        topics.Produce(frames[..1_000]);
         topics.WaitUntilAllIsCounted();
         await using var second = Start(broker.BootstrapServers, 3, "2", leaves: true);
-        await first.StopAsync(TimeSpan.FromSeconds(8));
+        topics.Produce(frames[1_000..1_500]);
+        if (killed) await first.KillAsync();
+        else await first.StopAsync(TimeSpan.FromSeconds(8));
         topics.Produce(frames[1_500..]);
         topics.WaitUntilAllIsCounted();
 
-        var year = topics.Results().Last.Where(r => r.Key.Kind == "year").Sum(r => r.Value.Frames);
-        Assert.That(year, Is.EqualTo(3_000), second.Log);
+        var results = topics.Results().Last.ToDictionary(r => r.Key, r => (r.Value.Users, r.Value.Frames));
+        Assert.That(results, Is.EquivalentTo(topics.Recount()), second.Log);
     }
 
     internal static ServiceProcess Start(string bootstrap, int partitions, string instance, bool leaves = false, int generation = 1)
