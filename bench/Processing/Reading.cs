@@ -21,8 +21,8 @@ public static class Reading
         config.QueuedMinMessages = FetchBelow;
         config.QueuedMaxMessagesKbytes = 65_536;
         config.FetchWaitMaxMs = 50;
-        // As the engine has it: else a full queue rests for a second, and the plain consumer is no measure.
-        if (!FetchNudge.Needed) config.Set("fetch.queue.backoff.ms", "0");
+        // Else a full queue rests for a second, and the plain consumer is no measure; without any rest reading one by one takes twice as long as with a millisecond, and with 20 a tenth longer.
+        if (!FetchNudge.Needed) config.Set("fetch.queue.backoff.ms", "1");
         using var consumer = new ConsumerBuilder<Scratch, Scratch>(config).SetKeyDeserializer(new ScratchDeserializer()).SetValueDeserializer(new ScratchDeserializer()).Build();
         using var admin = new DependentAdminClientBuilder(consumer.Handle).Build();
         var partitions = Enumerable.Range(0, admin.GetMetadata(topic, TimeSpan.FromSeconds(20)).Topics[0].Partitions.Count).ToArray();

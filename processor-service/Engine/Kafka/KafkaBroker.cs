@@ -160,7 +160,7 @@ public sealed class KafkaBroker(
     private static void FetchOn(ConsumerConfig config)
     {
         const string Backoff = "fetch.queue.backoff.ms";
-        if (!FetchNudge.Needed && config.All(property => property.Key != Backoff)) config.Set(Backoff, "0");
+        if (!FetchNudge.Needed && config.All(property => property.Key != Backoff)) config.Set(Backoff, "1");
     }
 
     private static void LimitSilence(ConsumerConfig config)
