@@ -9,11 +9,19 @@ public sealed class WindowFiles : IWindowFiles, IDisposable
 {
     private readonly string _folder;
 
+    /// <exception cref="LocalStateException">The folder cannot be emptied or made.</exception>
     public WindowFiles(string folder)
     {
         _folder = folder;
-        if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
-        Directory.CreateDirectory(folder);
+        try
+        {
+            if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LocalStateException($"The folder {folder} cannot be used ({e.Message.TrimEnd('.')}): check State:Directory for space and rights.", e);
+        }
     }
 
     public void Save(Window window, ReadOnlySpan<UInt128> users)
