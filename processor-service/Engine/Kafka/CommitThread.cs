@@ -19,7 +19,6 @@ internal sealed class CommitThread : ICommitUnderWay, IDisposable
     private ExceptionDispatchInfo? _fault;
     private long _endedAt;
     private TimeSpan _limit;
-    private bool _isLeft;
 
     /// <param name="clock">Tells when a commit ended.</param>
     /// <param name="leftBehind">Called once a commit comes back after all that nobody waits for any more.</param>
@@ -58,10 +57,10 @@ internal sealed class CommitThread : ICommitUnderWay, IDisposable
     /// <summary>Waits for what was begun, within its limit; where it is stuck, it keeps the thread and all that it uses until it comes back.</summary>
     public void Dispose()
     {
-        _isLeft = _commit is not null && !IsOverInTime();
+        if (_commit is not null) IsOverInTime();
         _commit = null;
         _begun.Release();
-        if (_isLeft) return;
+        if (IsStuck) return;
         _thread.Join();
         _begun.Dispose();
         _over.Dispose();
@@ -83,7 +82,7 @@ internal sealed class CommitThread : ICommitUnderWay, IDisposable
             if (_commit is not { } commit) break;
             Execute(commit);
         }
-        if (_isLeft) _leftBehind();
+        if (IsStuck) _leftBehind();
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "Handed to whoever asks for the outcome.")]

@@ -95,15 +95,3 @@ internal sealed class FetchedPartition(int number, long position, bool isChecked
         return logStart >= Position;
     }
 }
-
-/// <summary>What is not known of a partition.</summary>
-internal enum Doubt
-{
-    None,
-
-    /// <summary>Whether the batch before the position is the one that was read.</summary>
-    LastBatch,
-
-    /// <summary>Whether the log begins behind that.</summary>
-    LogStart,
-}

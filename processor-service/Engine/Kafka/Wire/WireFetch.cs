@@ -11,7 +11,7 @@ namespace Tally.ProcessorService.Engine.Kafka.Wire;
 /// </summary>
 /// <param name="settings">How it asks.</param>
 /// <param name="topic">The one it reads.</param>
-/// <param name="isChecked">The topic is not compacted, and whether it is still the same log is looked at whenever a leader was away.</param>
+/// <param name="isChecked">The topic is not compacted, and whether it is still the same log is looked at whenever a leader or the reader was away.</param>
 /// <param name="logger">Hears of outages.</param>
 internal sealed partial class WireFetch(FetchSettings settings, string topic, bool isChecked, ILogger logger) : IRecordFetch
 {
